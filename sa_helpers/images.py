@@ -1,0 +1,182 @@
+"""Images: value ranges, reading, writing, resizing, grids.
+
+Two forms exist. Tensors are float32 NCHW in [-1, 1], the range of the generators (whose output may
+exceed it). Arrays are uint8 NHWC in [0, 255], the form of files and figures. This room is the only
+one that touches PIL.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+_WHITE = (255, 255, 255, 255)
+
+
+def to_uint8(
+    images: Float[Tensor, "batch channels height width"],
+) -> UInt8[ndarray, "batch height width channels"]:
+    """Round to bytes: round(127.5 x + 127.5), clamped to [0, 255].
+
+    This is the only way from float to uint8 in the book; 0 becomes 128 (ties round to even).
+
+    Args:
+        images: Nominal range [-1, 1]; values outside saturate.
+
+    Raises:
+        ValueError: A value is not finite.
+    """
+    if not torch.isfinite(images).all():
+        raise ValueError(
+            "to_uint8 was given images with NaN or infinite values; expected finite numbers, "
+            "nominally in [-1, 1]. Check the network or the optimisation that made them."
+        )
+    scaled = images.detach().float().mul(127.5).add(127.5).round().clamp(0, 255)
+    return scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def from_uint8(
+    arrays: UInt8[ndarray, "batch height width channels"],
+) -> Float[Tensor, "batch channels height width"]:
+    """Scale bytes to [-1, 1]: x / 127.5 - 1, undone exactly by `to_uint8`.
+
+    Raises:
+        ValueError: The array is not uint8 with four axes; the message states what was given.
+    """
+    if arrays.dtype != np.uint8 or arrays.ndim != 4:
+        raise ValueError(
+            f"from_uint8 was given {arrays.dtype} of shape {arrays.shape}; expected uint8 "
+            "[batch, height, width, channels]. Add a batch axis with array[None], and convert "
+            "floats with to_uint8."
+        )
+    tensor = torch.from_numpy(np.ascontiguousarray(arrays.transpose(0, 3, 1, 2)))
+    return tensor.float().div_(127.5).sub_(1)
+
+
+def read_image(
+    path: str | os.PathLike[str], *, img_resolution: int | None = None
+) -> UInt8[ndarray, "height width 3"]:
+    """Read a file as RGB: EXIF rotation applied, alpha laid over white, grey and 16 bit converted.
+
+    Args:
+        path: Any raster format that Pillow reads.
+        img_resolution: Side in pixels of a centred square crop, resized with Lanczos; None keeps
+            the file's own size and shape.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: The file is no image, is cut short, or holds float pixels.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no image file at '{path}'. Check the path and the working folder."
+        )
+    try:
+        with Image.open(path) as opened:
+            image = _to_rgb(ImageOps.exif_transpose(opened))
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(
+            f"'{path}' cannot be read as an image ({error}); expected an intact PNG, JPEG, WebP "
+            "or TIFF. Download or export it again, or delete it from the folder."
+        ) from error
+    if img_resolution is not None:
+        size = (img_resolution, img_resolution)
+        image = ImageOps.fit(image, size, method=Image.Resampling.LANCZOS)
+    return np.array(image)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise OSError("float pixels have no agreed range; save the file with 8 or 16 bits")
+    if image.mode.startswith("I"):
+        # Pillow would clip 16-bit grey to 255 instead of scaling it.
+        grey = np.asarray(image).astype(np.float64) / 257
+        return Image.fromarray(np.round(grey).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        foreground = image.convert("RGBA")
+        canvas = Image.new("RGBA", foreground.size, _WHITE)
+        return Image.alpha_composite(canvas, foreground).convert("RGB")
+    return image.convert("RGB")
+
+
+def write_png(
+    path: str | os.PathLike[str],
+    array: UInt8[ndarray, "height width 3"] | UInt8[ndarray, "height width"],
+) -> Path:
+    """Write RGB or grey bytes as PNG, whole or not at all, and return the path.
+
+    Raises:
+        ValueError: The array is not uint8 of shape [height, width] or [height, width, 3].
+    """
+    if array.dtype != np.uint8 or not (array.ndim == 2 or array.shape[2:] == (3,)):
+        raise ValueError(
+            f"write_png was given {array.dtype} of shape {array.shape}; expected uint8 [height, "
+            "width, 3] or [height, width]. Convert tensors with to_uint8 and pick one of the "
+            "batch, or join them with make_grid."
+        )
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            Image.fromarray(array).save(stream, format="PNG")
+        Path(partial).chmod(0o644)  # mkstemp makes files that only their owner may read
+        Path(partial).replace(path)
+    finally:
+        Path(partial).unlink(missing_ok=True)
+    return path
+
+
+def make_grid(
+    arrays: UInt8[ndarray, "batch height width 3"], *, num_columns: int, padding_px: int = 0
+) -> UInt8[ndarray, "grid_height grid_width 3"]:
+    """Lay images out row by row on white; padding stands between images, not around them.
+
+    Raises:
+        ValueError: There are no images, or `num_columns` is below 1 or `padding_px` below 0.
+    """
+    if len(arrays) == 0 or num_columns < 1 or padding_px < 0:
+        raise ValueError(
+            f"make_grid was given {len(arrays)} images, num_columns={num_columns} and "
+            f"padding_px={padding_px}; expected at least one image and one column, and no "
+            "negative padding."
+        )
+    num_images, height, width, _ = arrays.shape
+    num_rows = -(-num_images // num_columns)
+    step_y, step_x = height + padding_px, width + padding_px
+    size = (num_rows * step_y - padding_px, num_columns * step_x - padding_px, 3)
+    grid = np.full(size, 255, dtype=np.uint8)
+    for index, array in enumerate(arrays):
+        top, left = index // num_columns * step_y, index % num_columns * step_x
+        grid[top : top + height, left : left + width] = array
+    return grid
+
+
+def resize(
+    images: Float[Tensor, "batch channels height width"], *, img_resolution: int
+) -> Float[Tensor, "batch channels img_resolution img_resolution"]:
+    """Resize squares: antialiased bilinear, so nothing overshoots the range of the input.
+
+    Raises:
+        ValueError: The images are not square, which would change their proportions.
+    """
+    height, width = images.shape[2:]
+    if height != width:
+        raise ValueError(
+            f"resize was given images of {height}x{width} pixels; expected squares, because it "
+            "keeps proportions. Crop them first."
+        )
+    if height == img_resolution:
+        return images
+    size = (img_resolution, img_resolution)
+    return functional.interpolate(
+        images, size=size, mode="bilinear", antialias=True, align_corners=False
+    )

@@ -1,0 +1,137 @@
+"""Images: one rounding rule, files of every kind read alike, errors that say what to do."""
+
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sa_helpers.images import from_uint8, make_grid, read_image, resize, to_uint8, write_png
+
+
+def _noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def test_every_byte_survives_the_round_trip() -> None:
+    every_byte = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    tensor = from_uint8(every_byte)
+    assert (tensor.min().item(), tensor.max().item()) == (-1.0, 1.0)
+    assert tensor.shape == (1, 1, 16, 16)
+    np.testing.assert_array_equal(to_uint8(tensor), every_byte)
+
+
+def test_rounding_is_to_nearest_and_saturates() -> None:
+    values = torch.tensor([-3.0, -1.0, 0.0, 0.5, 1.0, 1.2]).view(1, 1, 1, 6)
+    assert to_uint8(values).ravel().tolist() == [0, 0, 128, 191, 255, 255]
+
+
+def test_to_uint8_refuses_nan() -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        to_uint8(torch.full((1, 3, 2, 2), float("nan")))
+
+
+def test_axes_are_not_mixed_up() -> None:
+    array = _noise(2, 3, 5, 3)
+    tensor = from_uint8(array)
+    assert tensor.shape == (2, 3, 3, 5)
+    assert tensor[1, 2, 0, 4].item() == pytest.approx(array[1, 0, 4, 2] / 127.5 - 1)
+
+
+def test_png_round_trip_is_exact_and_leaves_no_partial_file(tmp_path: Path) -> None:
+    for name, array in {"rgb": _noise(9, 7, 3), "grey": _noise(9, 7)}.items():
+        path = write_png(tmp_path / "new" / f"{name}.png", array)
+        expected = array if array.ndim == 3 else np.repeat(array[:, :, None], 3, axis=2)
+        np.testing.assert_array_equal(read_image(path), expected)
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["grey.png", "rgb.png"]
+
+
+def test_exif_rotation_is_applied(tmp_path: Path) -> None:
+    array = _noise(4, 6, 3)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: show rotated by 90 degrees clockwise
+    Image.fromarray(array).save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(read_image(tmp_path / "turned.png"), np.rot90(array, k=-1))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_alpha_is_laid_over_white(tmp_path: Path, mode: str) -> None:
+    clear = Image.new("RGBA", (2, 1), (0, 0, 0, 255))
+    clear.putpixel((1, 0), (0, 0, 0, 0))
+    if mode == "P":
+        palette = Image.new("P", (2, 1), 0)
+        palette.putpalette([0, 0, 0, 9, 9, 9])
+        palette.putpixel((1, 0), 1)
+        palette.save(tmp_path / "alpha.png", transparency=1)
+    else:
+        clear.convert(mode).save(tmp_path / "alpha.png")
+    assert read_image(tmp_path / "alpha.png").tolist() == [[[0, 0, 0], [255, 255, 255]]]
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path) -> None:
+    deep = np.array([[0, 257 * 100, 65535]], dtype=np.uint16)
+    for suffix in ("png", "tif"):
+        Image.fromarray(deep).save(tmp_path / f"deep.{suffix}")
+        assert read_image(tmp_path / f"deep.{suffix}")[0, :, 0].tolist() == [0, 100, 255]
+
+
+def test_reading_at_a_resolution_crops_the_centre(tmp_path: Path) -> None:
+    wide = np.zeros((20, 60, 3), np.uint8)
+    wide[:, 20:40] = 200
+    write_png(tmp_path / "wide.png", wide)
+    small = read_image(tmp_path / "wide.png", img_resolution=10)
+    assert small.shape == (10, 10, 3)
+    assert (small[:, 3:7] == 200).all()
+
+
+def test_unreadable_files_name_themselves_and_the_remedy(tmp_path: Path) -> None:
+    broken = write_png(tmp_path / "broken.png", _noise(32, 32, 3))
+    broken.write_bytes(broken.read_bytes()[:500])
+    (tmp_path / "text.png").write_text("not an image")
+    Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "float.tif")
+    for name in ("broken.png", "text.png", "float.tif"):
+        with pytest.raises(ValueError, match=f"{name}.*expected an intact .*again"):
+            read_image(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match=r"absent\.png"):
+        read_image(tmp_path / "absent.png")
+
+
+def test_grid_places_images_row_by_row_on_white() -> None:
+    arrays = np.stack([np.full((2, 3, 3), value, np.uint8) for value in (10, 20, 30)])
+    grid = make_grid(arrays, num_columns=2, padding_px=1)
+    assert grid.shape == (5, 7, 3)
+    assert grid[:, :, 0].tolist() == [
+        [10, 10, 10, 255, 20, 20, 20],
+        [10, 10, 10, 255, 20, 20, 20],
+        [255] * 7,
+        [30, 30, 30, 255, 255, 255, 255],
+        [30, 30, 30, 255, 255, 255, 255],
+    ]
+    with pytest.raises(ValueError, match="num_columns=0"):
+        make_grid(arrays, num_columns=0)
+
+
+def test_resize_averages_and_keeps_the_range() -> None:
+    checkers = torch.ones(1, 1, 64, 64)
+    checkers[:, :, ::2, ::2] = checkers[:, :, 1::2, 1::2] = -1
+    torch.testing.assert_close(
+        resize(checkers, img_resolution=16)[:, :, 1:-1, 1:-1],
+        torch.zeros(1, 1, 14, 14),
+        atol=1e-6,
+        rtol=0,
+    )
+    noise = torch.rand(1, 3, 8, 8) * 2 - 1
+    assert resize(noise, img_resolution=8) is noise
+    assert resize(noise, img_resolution=20).abs().max() <= noise.abs().max()
+    with pytest.raises(ValueError, match="8x4"):
+        resize(noise[:, :, :, :4], img_resolution=4)
+
+
+def test_wrong_shapes_say_what_was_expected(tmp_path: Path) -> None:
+    # unwrap: the messages are for readers, who run without the shape checks of the tests.
+    with pytest.raises(ValueError, match=r"float64 of shape \(2, 2\).*expected uint8"):
+        inspect.unwrap(from_uint8)(np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="make_grid"):
+        inspect.unwrap(write_png)(tmp_path / "batch.png", _noise(2, 4, 4, 3))
