@@ -1,0 +1,67 @@
+# Two commands: `make book` builds the book, `make test` checks everything. Each sets up what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+SITE := book/_build/html
+
+JUPYTER_BOOK = $(BIN)/jupyter-book build . --all --quiet -W --keep-going -n \
+	--toc book/_toc.yml --config _config.yml --path-output book
+PYTEST = $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup book test lint unit notebooks site pages lab lock clean
+
+help: ## Show the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## Create .venv and install the locked packages (runs by itself when needed)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		"Python 3.11 or newer is needed, this is " + sys.version.split()[0] + \
+		": name a newer one with PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-build-isolation --no-deps --editable .
+	touch $(STAMP)
+
+book: setup ## Run the notebooks that are stale and build the site
+	$(BIN)/python book/run_stale.py
+	$(JUPYTER_BOOK)
+	@echo "The book: $(SITE)/index.html (to serve it: $(BIN)/python -m http.server -d $(SITE))"
+
+test: setup lint unit notebooks site pages ## Check everything: code, notebooks, strict build, pages
+
+lint: setup ## Lint, format, types and the directions of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: setup ## Tests of the package, the notebooks' form and the project's files
+	$(PYTEST) -n $(WORKERS) --dist loadfile --ignore tests/test_pages.py
+
+notebooks: setup ## Run every notebook again and compare with its stored outputs
+	$(BIN)/python book/run_stale.py --check
+	$(PYTEST) -n $(WORKERS) --dist loadfile --nbval --nbval-current-env -p no:cacheprovider \
+		$$($(BIN)/python book/run_stale.py --list)
+
+site: setup ## Build the site, warnings being errors
+	$(JUPYTER_BOOK)
+
+pages: setup ## Look at the built pages in headless Chromium
+	$(PYTEST) tests/test_pages.py
+
+lab: setup ## Open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+lock: setup ## Resolve pyproject.toml anew into requirements.lock
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --universal \
+		--python-version 3.11 --no-header --no-annotate --upgrade --quiet -o requirements.lock
+
+clean: ## Remove what was built (not .venv)
+	rm -rf book/_build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
