@@ -1,0 +1,28 @@
+"""StyleGAN2 networks: mapping, synthesis and discriminator, written for reading.
+
+Weights keep the names of the published PyTorch networks, so a checkpoint maps key by key.
+"""
+
+from sa_helpers.networks.config import DiscriminatorConfig, GeneratorConfig
+from sa_helpers.networks.discriminator import Discriminator
+from sa_helpers.networks.generator import Generator
+from sa_helpers.networks.mapping import MappingNetwork
+from sa_helpers.networks.noise import NoiseSource
+from sa_helpers.networks.styles import StyleLayer, Styles, style_layers
+from sa_helpers.networks.synthesis import SynthesisNetwork
+from sa_helpers.networks.truncation import broadcast_w, truncate
+
+__all__ = [
+    "Discriminator",
+    "DiscriminatorConfig",
+    "Generator",
+    "GeneratorConfig",
+    "MappingNetwork",
+    "NoiseSource",
+    "StyleLayer",
+    "Styles",
+    "SynthesisNetwork",
+    "broadcast_w",
+    "style_layers",
+    "truncate",
+]

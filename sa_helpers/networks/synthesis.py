@@ -1,0 +1,212 @@
+"""The synthesis network: from w_plus, or styles, to images."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sa_helpers.networks.config import GeneratorConfig, block_resolutions
+from sa_helpers.networks.filters import upsample_image, upsampling_conv
+from sa_helpers.networks.layers import (
+    LRELU_GAIN,
+    FullyConnectedLayer,
+    activate,
+    convolution_weight,
+    demodulation,
+    scale_channels,
+)
+from sa_helpers.networks.noise import NoiseSource, draw_noise
+from sa_helpers.networks.styles import Styles, style_layers
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated 3x3 convolution, noise, bias and leaky ReLU.
+
+    Scaling the weights of every sample would need a grouped convolution. Scaling the inputs by
+    the style and the outputs by the demodulation gives the same numbers with one shared weight.
+
+    Source: Karras et al. 2020, Section 2.2 and Appendix B.
+    """
+
+    noise_const: Tensor
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        *,
+        w_dim: int,
+        resolution: int,
+        is_upsampling: bool,
+        conv_clamp: float | None,
+    ) -> None:
+        """Draw weights and the constant noise from torch's default generator."""
+        super().__init__()
+        self.affine = FullyConnectedLayer(w_dim, channels_in, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(channels_out, channels_in, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(channels_out))
+        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.is_upsampling = is_upsampling
+        self.clamp = conv_clamp
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch channels_in height width"],
+        style: Float[Tensor, "batch channels_in"],
+        noise: Float[Tensor, "samples 1 out_height out_width"] | None,
+    ) -> Float[Tensor, "batch channels_out out_height out_width"]:
+        """Compute the layer in the dtype of `x`."""
+        weight = convolution_weight(self.weight, gain=1.0, dtype=x.dtype)
+        x = scale_channels(x, style)
+        x = upsampling_conv(x, weight) if self.is_upsampling else F.conv2d(x, weight, padding=1)
+        factors = (demodulation(self.weight, style) * LRELU_GAIN).to(x.dtype)
+        bias = (self.bias * LRELU_GAIN).to(x.dtype)
+        x = torch.addcmul(bias[:, None, None], x, factors[:, :, None, None])
+        if noise is not None:
+            x = x + (noise * (self.noise_strength * LRELU_GAIN)).to(x.dtype)
+        return activate(x, clamp=self.clamp)
+
+
+class ToRGBLayer(nn.Module):
+    """Modulated 1x1 convolution to colours, without demodulation.
+
+    Source: Karras et al. 2020, Section 2.2 ("skip generator") and Appendix B.
+    """
+
+    def __init__(
+        self, channels_in: int, img_channels: int, *, w_dim: int, conv_clamp: float | None
+    ) -> None:
+        """Draw weights from torch's default generator."""
+        super().__init__()
+        self.affine = FullyConnectedLayer(w_dim, channels_in, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(img_channels, channels_in, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(img_channels))
+        self.weight_gain = 1.0 / math.sqrt(channels_in)
+        self.clamp = conv_clamp
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch channels_in height width"],
+        style: Float[Tensor, "batch channels_in"],
+        *,
+        dtype: torch.dtype,
+    ) -> Float[Tensor, "batch img_channels height width"]:
+        """Compute colours; the product runs in the dtype of `x`, the result is in `dtype`."""
+        weight = convolution_weight(self.weight, gain=self.weight_gain, dtype=x.dtype)
+        colours = F.conv2d(scale_channels(x, style), weight).to(dtype)
+        colours = colours + self.bias[:, None, None]
+        return colours if self.clamp is None else colours.clamp(-self.clamp, self.clamp)
+
+
+class SynthesisBlock(nn.Module):
+    """The layers of one resolution: conv0 (not at 4x4), conv1 and torgb."""
+
+    def __init__(self, resolution: int, config: GeneratorConfig) -> None:
+        """Build the layers, or the constant input at 4x4."""
+        super().__init__()
+        channels = config.channels[resolution]
+        shared = {"w_dim": config.w_dim, "resolution": resolution, "conv_clamp": config.conv_clamp}
+        if resolution == 4:
+            self.const = nn.Parameter(torch.randn(channels, 4, 4))
+        else:
+            previous = config.channels[resolution // 2]
+            self.conv0 = SynthesisLayer(previous, channels, is_upsampling=True, **shared)
+        self.conv1 = SynthesisLayer(channels, channels, is_upsampling=False, **shared)
+        self.torgb = ToRGBLayer(
+            channels, config.img_channels, w_dim=config.w_dim, conv_clamp=config.conv_clamp
+        )
+
+
+class SynthesisNetwork(nn.Module):
+    """Skip generator: every resolution adds its colours to the upsampled image so far.
+
+    Source: Karras et al. 2020, Section 4.
+    """
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        """Build the blocks `b4`, `b8`, ... of the config."""
+        super().__init__()
+        self.config = config
+        self.num_ws = config.num_ws
+        self.layers = style_layers(config)
+        self.resolutions = block_resolutions(config.img_resolution)
+        for resolution in self.resolutions:
+            self.add_module(f"b{resolution}", SynthesisBlock(resolution, config))
+
+    def w_plus_to_s(self, w_plus: Float[Tensor, "batch num_ws w_dim"]) -> Styles:
+        """Apply the affine layer of every layer to its latent.
+
+        Raises:
+            ValueError: `w_plus` has another number of latents than the network.
+        """
+        if w_plus.shape[1] != self.num_ws:
+            raise ValueError(
+                f"w_plus has {w_plus.shape[1]} latents a sample; this network has "
+                f"{self.num_ws}. Use broadcast_w(w, num_ws={self.num_ws})."
+            )
+        latents = w_plus.unbind(dim=1)
+        styles = [
+            self.get_submodule(layer.name).affine(latents[layer.w_index]) for layer in self.layers
+        ]
+        return Styles(styles, self.layers)
+
+    def s_to_image(
+        self, styles: Styles, *, noise: NoiseSource = "const", dtype: torch.dtype = torch.float32
+    ) -> Float[Tensor, "batch img_channels height width"]:
+        """Synthesise images from styles.
+
+        Args:
+            styles: Styles, perhaps edited.
+            noise: See `draw_noise`.
+            dtype: Of the features; colours are always added up in float32 or better.
+        """
+        noise_layers = [layer.name for layer in self.layers if not layer.is_torgb]
+        constants = [self.get_submodule(name).noise_const for name in noise_layers]
+        maps = draw_noise(noise, constants, batch_size=styles[0].shape[0])
+        return self.render(list(styles), maps, dtype=dtype)
+
+    def render(
+        self,
+        styles: Sequence[Tensor],
+        noise_maps: Sequence[Tensor | None],
+        *,
+        dtype: torch.dtype = torch.float32,
+    ) -> Float[Tensor, "batch img_channels height width"]:
+        """Synthesise from tensors only, which is what torch.compile can take.
+
+        Args:
+            styles: One tensor [batch, channels] a layer, in StyleSpace order.
+            noise_maps: One map for each layer with noise, in the same order; None means none.
+            dtype: Of the features.
+        """
+        styles_left, noise_left = iter(styles), iter(noise_maps)
+        x = self._constant(batch_size=styles[0].shape[0], dtype=dtype)
+        image: Tensor | None = None
+        for resolution in self.resolutions:
+            block = self.get_submodule(f"b{resolution}")
+            if resolution > 4:
+                x = block.conv0(x, next(styles_left), next(noise_left))
+            x = block.conv1(x, next(styles_left), next(noise_left))
+            colours = block.torgb(x, next(styles_left), dtype=styles[0].dtype)
+            image = colours if image is None else upsample_image(image) + colours
+        return image.contiguous()
+
+    def _constant(
+        self, *, batch_size: int, dtype: torch.dtype
+    ) -> Float[Tensor, "batch channels 4 4"]:
+        const = self.get_submodule("b4").const.to(dtype)[None].expand(batch_size, -1, -1, -1)
+        return const.contiguous(memory_format=torch.channels_last)
+
+    def forward(
+        self,
+        w_plus: Float[Tensor, "batch num_ws w_dim"],
+        *,
+        noise: NoiseSource = "const",
+        dtype: torch.dtype = torch.float32,
+    ) -> Float[Tensor, "batch img_channels height width"]:
+        """Synthesise images from latents, one for each layer."""
+        return self.s_to_image(self.w_plus_to_s(w_plus), noise=noise, dtype=dtype)

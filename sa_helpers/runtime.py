@@ -1,0 +1,79 @@
+"""Where and how to compute: device, dtype, seeds and progress bars."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from tqdm.auto import tqdm
+
+T = TypeVar("T")
+
+
+def default_device() -> torch.device:
+    """Pick CUDA, Apple's GPU or the CPU, in this order.
+
+    The environment variable SA_DEVICE, such as `cpu` or `cuda:1`, goes first.
+
+    Raises:
+        ValueError: SA_DEVICE names no device that torch knows.
+    """
+    wish = os.environ.get("SA_DEVICE")
+    if wish:
+        try:
+            return torch.device(wish)
+        except RuntimeError as error:
+            raise ValueError(
+                f'SA_DEVICE is "{wish}"; expected "cpu", "cuda", "cuda:1" or "mps".'
+            ) from error
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def compute_dtype(device: torch.device) -> torch.dtype:
+    """Return bfloat16 where the device computes it natively, else float32."""
+    if device.type == "cuda":
+        is_native = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        is_native = bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+    else:
+        is_native = False
+    return torch.bfloat16 if is_native else torch.float32
+
+
+def randn_per_seed(
+    seeds: Sequence[int], shape: tuple[int, ...], *, device: torch.device | None = None
+) -> Float[Tensor, "seeds ..."]:
+    """Draw one normally distributed tensor for each seed.
+
+    Every seed has its own generator on the CPU, so that no result depends on the batch size or on
+    the device.
+
+    Args:
+        seeds: Any integers.
+        shape: Of one sample.
+        device: Where to put the result; None means the CPU.
+    """
+    samples = [
+        torch.randn(shape, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds
+    ]
+    stacked = torch.stack(samples) if samples else torch.empty((0, *shape))
+    return stacked.to(device or torch.device("cpu"))
+
+
+def progress(iterable: Iterable[T], *, desc: str, total: int | None = None) -> Iterator[T]:
+    """Iterate with a progress bar, in notebooks and terminals."""
+    return iter(tqdm(iterable, desc=desc, total=total, leave=False))
+
+
+def cache_dir() -> Path:
+    """Folder for everything that can be made again; SA_CACHE_DIR overrides the user's cache."""
+    wish = os.environ.get("SA_CACHE_DIR")
+    if wish:
+        return Path(wish)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "sa_helpers"
