@@ -1,0 +1,120 @@
+"""Hair and beard of a human bust."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from sa_helpers.clay import primitives as P
+from sa_helpers.clay.palettes import HAIR, scaled
+from sa_helpers.clay.scene import Scene, rotation
+
+Factors = Mapping[str, Any]
+SIDES = (-1.0, 1.0)
+BALD = 0.06
+
+
+def hair_look(factors: Factors) -> dict[str, Any]:
+    """Colour, region and gloss of hair."""
+    colour = scaled(HAIR[factors["hair_colour"]], 1.0 + 0.22 * factors["hair_shade"])
+    return {"colour": colour, "region": "hair", "gloss": 0.35 - 0.25 * factors["curl"]}
+
+
+def add_hair(scene: Scene, factors: Factors) -> None:
+    """Add a cap with a hairline, then sides, length, fringe and curls."""
+    length = factors["hair_length"]
+    if length < BALD:
+        return
+    look = hair_look(factors)
+    scene.start_group(blend=0.02, edge=0.02)
+    wide = 1.0 + 0.07 * factors["face_width"]
+    thick = 0.03 + 0.09 * min(1.0, length / 0.5)
+    age = (factors["age_years"] - 18.0) / 64.0
+    scene.add_ellipsoid(
+        (0, 0.24 + 0.5 * thick, -0.15), (0.79 * wide + 0.8 * thick, 0.80 + thick, 0.85 + 0.7 * thick), casts=0.4, **look
+    )
+    if length > 0.45:
+        add_length(scene, factors, look, wide)
+    receding = 0.10 * age * (length < 0.45)
+    scene.add_ellipsoid(
+        (0, -0.30 + receding, 0.80), (0.60 * wide, 0.80, 0.66), blend=0.10, operation=P.CARVE
+    )
+    if length <= 0.45:
+        scene.add_ellipsoid((0, -0.9, 0.1), (1.4, 0.75, 1.3), blend=0.05, operation=P.CARVE)
+    if factors["fringe"]:
+        add_fringe(scene, factors, look, wide)
+    elif length > 0.2:
+        add_quiff(scene, factors, look, wide, thick)
+    if factors["curl"] > 0.0:
+        add_curls(scene, factors, look, wide, thick)
+
+
+def add_length(scene: Scene, factors: Factors, look, wide: float) -> None:
+    """Add the curtain behind the neck and the strands at the sides."""
+    reach = (factors["hair_length"] - 0.45) / 0.55
+    end_y = -0.55 - 1.1 * reach
+    middle = 0.5 * (0.2 + end_y)
+    scene.add_ellipsoid(
+        (0, middle, -0.48), (0.74 * wide, 0.5 * (0.2 - end_y) + 0.35, 0.42), blend=0.2, **look
+    )
+    for side in SIDES:
+        scene.add_capsule(
+            (side * 0.74 * wide, 0.15, -0.12), (side * (0.76 * wide + 0.05 * reach), end_y, 0.02),
+            (0.22, 0.22), blend=0.15, **look,
+        )
+
+
+def add_fringe(scene: Scene, factors: Factors, look, wide: float) -> None:
+    """Add a fringe of overlapping locks, leaning away from the parting."""
+    lean = 14.0 * factors["parting"]
+    for index in range(5):
+        angle = (index - 2) * 0.36
+        x, z = math.sin(angle) * 0.74 * wide, math.cos(angle) * 0.80 - 0.1
+        scene.add_ellipsoid(
+            (x, 0.52 - 0.05 * abs(index - 2) * 0.5, z), (0.20, 0.24, 0.13),
+            turn=rotation(yaw_deg=math.degrees(angle), pitch_deg=20.0, roll_deg=lean), blend=0.05, **look,
+        )
+
+
+def add_quiff(scene: Scene, factors: Factors, look, wide: float, thick: float) -> None:
+    """Add two combed masses above the hairline, larger on one side."""
+    side = 1.0 if factors["parting"] >= 0 else -1.0
+    amount = 0.4 + 0.6 * abs(factors["parting"])
+    scene.add_ellipsoid(
+        (side * 0.22, 0.80, 0.42), (0.48 * wide, 0.14 + 0.8 * thick * amount, 0.26),
+        turn=rotation(roll_deg=-side * 16.0), blend=0.12, **look,
+    )
+    scene.add_ellipsoid(
+        (-side * 0.46 * wide, 0.66, 0.36), (0.24, 0.24, 0.22), turn=rotation(roll_deg=side * 40.0), blend=0.12, **look
+    )
+
+
+def add_curls(scene: Scene, factors: Factors, look, wide: float, thick: float) -> None:
+    """Add bumps over the cap in a fixed pattern."""
+    size = 0.10 + 0.10 * factors["curl"] * min(1.0, factors["hair_length"] / 0.4)
+    golden = math.pi * (3.0 - math.sqrt(5.0))
+    for index in range(40):
+        y = 1.0 - 1.5 * (index + 0.5) / 40
+        radius, angle = math.sqrt(max(0.0, 1.0 - y * y)), golden * index
+        x, z = radius * math.cos(angle), radius * math.sin(angle)
+        if z > 0.35 and y < 0.62:
+            continue
+        scene.add_sphere(
+            (x * (0.80 * wide + thick), 0.26 + y * (0.80 + thick), -0.15 + z * (0.84 + thick)), size, blend=0.05, **look
+        )
+
+
+def add_beard(scene: Scene, factors: Factors, features) -> None:
+    """Paint stubble, or add a beard and moustache of clay."""
+    amount = factors["beard"]
+    if amount <= 0.0:
+        return
+    look = hair_look(factors)
+    wide = features["wide"]
+    full = max(0.0, (amount - 0.35) / 0.65)
+    scene.start_group(blend=0.02, edge=0.03)
+    thick = 0.01 + 0.07 * full
+    scene.add_ellipsoid((0, -0.66 - 0.10 * full, 0.30), (0.44 * wide + thick, 0.32 + 0.1 * full, 0.40 + thick), blend=0.1, **look)
+    scene.add_ellipsoid((0, -0.42, 0.80), (0.33, 0.21, 0.3), blend=0.08, operation=P.CARVE)
+    x, y, z = features["moustache"]
+    for side in SIDES:
+        scene.add_capsule((side * 0.03, y, z + 0.02), (side * 0.24, y - 0.08, z - 0.04), (0.05, 0.035), blend=0.03, **look)

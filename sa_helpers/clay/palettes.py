@@ -1,0 +1,56 @@
+"""Display colours of clay and how to mix them."""
+
+import colorsys
+from collections.abc import Sequence
+
+Colour = tuple[float, float, float]
+
+SKIN: tuple[Colour, ...] = (
+    (0.98, 0.85, 0.76),
+    (0.93, 0.75, 0.62),
+    (0.82, 0.61, 0.46),
+    (0.64, 0.44, 0.32),
+    (0.46, 0.30, 0.22),
+)
+HAIR: dict[str, Colour] = {
+    "black": (0.19, 0.16, 0.16),
+    "brown": (0.40, 0.26, 0.17),
+    "blond": (0.86, 0.69, 0.40),
+    "red": (0.74, 0.35, 0.16),
+    "grey": (0.74, 0.74, 0.75),
+}
+IRIS: dict[str, Colour] = {
+    "brown": (0.36, 0.21, 0.12),
+    "hazel": (0.52, 0.38, 0.16),
+    "green": (0.32, 0.52, 0.30),
+    "blue": (0.26, 0.48, 0.76),
+    "grey": (0.48, 0.55, 0.60),
+}
+FRAME: dict[str, Colour] = {
+    "black": (0.12, 0.12, 0.14),
+    "tortoise": (0.42, 0.22, 0.10),
+    "gold": (0.80, 0.62, 0.28),
+    "red": (0.72, 0.14, 0.18),
+}
+
+
+def mix(first: Colour, second: Colour, share: float) -> Colour:
+    """The colour `share` of the way from `first` to `second`."""
+    return tuple(a + (b - a) * share for a, b in zip(first, second, strict=True))
+
+
+def along(palette: Sequence[Colour], position: float) -> Colour:
+    """The colour at `position` (0 to 1) along a palette."""
+    scaled = min(max(position, 0.0), 1.0) * (len(palette) - 1)
+    index = min(int(scaled), len(palette) - 2)
+    return mix(palette[index], palette[index + 1], scaled - index)
+
+
+def scaled(colour: Colour, factor: float) -> Colour:
+    """A darker (factor < 1) or brighter colour."""
+    return tuple(min(1.0, channel * factor) for channel in colour)
+
+
+def from_hue(hue_deg: float, saturation: float, value: float) -> Colour:
+    """Colour from hue, saturation and value."""
+    return colorsys.hsv_to_rgb((hue_deg % 360.0) / 360.0, saturation, value)

@@ -1,0 +1,246 @@
+"""Build a clay scene from primitives: what a domain module uses.
+
+World axes: x to the right of the image, y up, z towards the camera. A bust stands at the origin,
+its head about one unit in radius; the frame shows about three units. Lengths are in these units.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from sa_helpers.clay import primitives as P
+from sa_helpers.clay.regions import REGIONS
+from sa_helpers.clay.tracing import MAX_CHOSEN, trace_depths
+
+Vector = Sequence[float]
+IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+class SceneArrays(NamedTuple):
+    """A scene as the kernels read it; columns are described in `primitives` and `shading`."""
+
+    rows: np.ndarray
+    codes: np.ndarray
+    groups: np.ndarray
+    camera: np.ndarray
+    light: np.ndarray
+    style: np.ndarray
+    backdrop: np.ndarray
+
+
+def rotation(*, yaw_deg: float = 0.0, pitch_deg: float = 0.0, roll_deg: float = 0.0) -> np.ndarray:
+    """Rotation matrix [3, 3]: roll about z, then pitch about x, then yaw about y.
+
+    Args:
+        yaw_deg: Positive turns the front (+z) towards +x, the right of the image.
+        pitch_deg: Positive turns the front upwards.
+        roll_deg: Positive turns +x upwards (counter-clockwise in the image).
+    """
+    yaw, pitch, roll = math.radians(yaw_deg), math.radians(-pitch_deg), math.radians(roll_deg)
+    cy, sy, cp, sp = math.cos(yaw), math.sin(yaw), math.cos(pitch), math.sin(pitch)
+    cr, sr = math.cos(roll), math.sin(roll)
+    return np.array(
+        [
+            [cy * cr + sy * sp * sr, -cy * sr + sy * sp * cr, sy * cp],
+            [cp * sr, cp * cr, -sp],
+            [-sy * cr + cy * sp * sr, sy * sr + cy * sp * cr, cy * cp],
+        ]
+    )
+
+
+def direction(azimuth_deg: float, elevation_deg: float) -> np.ndarray:
+    """Unit vector to a light: azimuth from the camera towards +x, elevation upwards."""
+    azimuth, elevation = math.radians(azimuth_deg), math.radians(elevation_deg)
+    return np.array(
+        [
+            math.sin(azimuth) * math.cos(elevation),
+            math.sin(elevation),
+            math.cos(azimuth) * math.cos(elevation),
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a scene is lit and drawn.
+
+    Attributes:
+        ambient: Strength of the light from everywhere.
+        key: Strength of the key light.
+        occlusion: How much crevices darken, 0 to 1.
+        shadow: Depth of cast shadows, 0 to 1.
+        shine: Strength of highlights, scaled by each primitive's gloss.
+        rim: Light on edges seen at a grazing angle.
+        flatness: 0 for round shading, 1 for two flat tones.
+        line_darkness: Darkness of the outline, 0 (none) to 1 (black).
+        line_width: Width of the outline, in scene units.
+    """
+
+    ambient: float = 0.42
+    key: float = 0.78
+    occlusion: float = 0.55
+    shadow: float = 0.5
+    shine: float = 0.5
+    rim: float = 0.22
+    flatness: float = 0.0
+    line_darkness: float = 0.0
+    line_width: float = 0.0
+
+
+@dataclass
+class Scene:
+    """An ordered list of primitives with camera, light and background.
+
+    Within a group the order counts: shapes join what stands before them, carvings and paint
+    change what stands before them. Groups join in order, each with its own (usually small) blend.
+    """
+
+    style: Style = field(default_factory=Style)
+    _rows: list[list[float]] = field(default_factory=list)
+    _codes: list[list[int]] = field(default_factory=list)
+    _groups: list[list[float]] = field(default_factory=list)
+    _turn: np.ndarray = field(default_factory=lambda: np.array(IDENTITY))
+    _shift: np.ndarray = field(default_factory=lambda: np.zeros(3))
+
+    def __post_init__(self) -> None:
+        """Put camera, light and background where a portrait has them."""
+        self.set_camera()
+        self.set_light(azimuth_deg=-30.0, elevation_deg=35.0)
+        self.set_background((0.55, 0.57, 0.6), (0.7, 0.72, 0.75))
+
+    def set_camera(self, *, height: float = 3.05, center_y: float = -0.12, distance: float = 9.0) -> None:
+        """Look along -z at (0, center_y, 0) and show `height` units at that depth."""
+        reach = height / (2.0 * distance)
+        self._camera = [[0.0, center_y, distance], [reach, 0, 0], [0, reach, 0], [0, 0, -1]]
+
+    def set_light(self, *, azimuth_deg: float, elevation_deg: float) -> None:
+        """Place the key light, as seen from the camera."""
+        self._light = direction(azimuth_deg, elevation_deg)
+
+    def set_background(self, bottom: Vector, top: Vector, *, glow: float = 0.25) -> None:
+        """Draw a soft gradient between two display colours, brighter behind the head."""
+        self._backdrop = [np.square(bottom), np.square(top), [glow, 0.0, 0.0]]
+
+    @contextmanager
+    def frame(self, turn: np.ndarray, *, pivot: Vector = (0.0, 0.0, 0.0)) -> Iterator[None]:
+        """Turn everything added inside the `with` block about `pivot`; frames nest."""
+        outer = self._turn, self._shift
+        pivot = np.asarray(pivot)
+        self._shift = self._shift + self._turn @ (pivot - turn @ pivot)
+        self._turn = self._turn @ turn
+        yield
+        self._turn, self._shift = outer
+
+    def start_group(self, *, blend: float = 0.01, edge: float = 0.02) -> None:
+        """Begin a group: it joins what stands before with a fillet of radius `blend`.
+
+        Args:
+            edge: Width over which its colour passes into that of earlier groups.
+        """
+        self._groups.append([blend, edge])
+
+    def add_ellipsoid(self, center: Vector, radii: Vector, *, turn: np.ndarray | None = None, **look) -> None:
+        """Add an ellipsoid; `look` is described at `add_primitive`."""
+        self.add_primitive(P.ELLIPSOID, center, turn, [*radii, 0.0], max(radii), **look)
+
+    def add_sphere(self, center: Vector, radius: float, **look) -> None:
+        """Add a sphere."""
+        self.add_ellipsoid(center, (radius, radius, radius), **look)
+
+    def add_capsule(self, start: Vector, end: Vector, radii: Vector, **look) -> None:
+        """Add a tapered capsule from `start` to `end`, with the radii at both."""
+        start, end = np.asarray(start, float), np.asarray(end, float)
+        length = float(np.linalg.norm(end - start))
+        axis = (end - start) / length
+        helper = np.array([0.0, 0.0, 1.0]) if abs(axis[2]) < 0.9 else np.array([1.0, 0.0, 0.0])
+        side = np.cross(axis, helper)
+        side /= np.linalg.norm(side)
+        turn = np.stack([side, axis, np.cross(side, axis)], axis=1)
+        size = [length / 2, radii[0], radii[1], 0.0]
+        self.add_primitive(P.CAPSULE, (start + end) / 2, turn, size, length / 2 + max(radii), **look)
+
+    def add_box(
+        self, center: Vector, half_edges: Vector, *, rounding: float = 0.03, turn: np.ndarray | None = None, **look
+    ) -> None:
+        """Add a box with half edge lengths `half_edges` and rounded corners."""
+        bound = float(np.linalg.norm(half_edges))
+        self.add_primitive(P.BOX, center, turn, [*half_edges, rounding], bound, **look)
+
+    def add_ring(
+        self, center: Vector, radii: Vector, tube: float, *, turn: np.ndarray | None = None, **look
+    ) -> None:
+        """Add a tube along an ellipse in the xy plane."""
+        self.add_primitive(P.RING, center, turn, [*radii, tube, 0.0], max(radii) + tube, **look)
+
+    def add_primitive(
+        self,
+        kind: int,
+        center: Vector,
+        turn: np.ndarray | None,
+        size: Vector,
+        bound: float,
+        *,
+        colour: Vector | None = None,
+        region: str | None = None,
+        blend: float = 0.05,
+        edge: float | None = None,
+        gloss: float = 0.2,
+        casts: float = 0.0,
+        operation: int = P.UNION,
+    ) -> None:
+        """Add a primitive to the current group.
+
+        Args:
+            colour: Display colour, 0 to 1; None leaves the colour of what it meets.
+            region: Name in `REGIONS` for the mask; None leaves that of what it meets.
+            blend: Radius of the fillet with what stands before it in the group.
+            edge: Width of the colour transition; None takes `blend`.
+            gloss: Strength of the highlight, 0 to 1.
+            casts: Depth of the soft shadow it throws, 0 (none) to 1; ellipsoids only.
+            operation: `primitives.UNION`, `CARVE` (cut away) or `PAINT` (colour and region only).
+        """
+        if not self._groups:
+            self.start_group()
+        local = IDENTITY if turn is None else turn
+        axes = (self._turn @ local).T.ravel()
+        center = self._turn @ np.asarray(center, float) + self._shift
+        width = -1.0 if colour is None else max(blend if edge is None else edge, 1e-3)
+        tint = (0.0, 0.0, 0.0) if colour is None else tuple(float(c) ** 2 for c in colour)
+        joins = max(blend, self._groups[-1][0], abs(width) if colour is not None else 0.0)
+        self._rows.append(
+            [*center, *axes, *size, *tint, max(blend, 1e-3), width, gloss, bound + joins, casts]
+        )
+        label = -1 if region is None else REGIONS.index(region)
+        self._codes.append([kind, operation, label, len(self._groups) - 1])
+
+    def front_depths(self, places: Sequence[tuple[float, float]]) -> np.ndarray:
+        """Surface z, in the current frame, in front of each (x, y): where to put features.
+
+        Looks from z = 3 along -z at everything added so far; NaN where nothing stands there.
+        """
+        count = len(places)
+        local = np.column_stack([np.asarray(places, float), np.full(count, 3.0)])
+        origins = (local @ self._turn.T + self._shift).T.astype(np.float32)
+        ahead = np.repeat(-self._turn[:, 2:3], count, axis=1).astype(np.float32)
+        depths = np.empty(count, np.float32)
+        trace_depths(self.arrays(), origins, ahead, depths)
+        return np.where(depths >= 0.0, 3.0 - depths.astype(float), np.nan)
+
+    def arrays(self) -> SceneArrays:
+        """Pack the scene for the kernels."""
+        if len(self._rows) > MAX_CHOSEN:
+            raise ValueError(f"{len(self._rows)} primitives; at most {MAX_CHOSEN} fit in a scene")
+        style = self.style
+        return SceneArrays(
+            rows=np.array(self._rows, np.float32).reshape(-1, P.ROW_LENGTH),
+            codes=np.array(self._codes, np.int64).reshape(-1, 4),
+            groups=np.array(self._groups, np.float32).reshape(-1, 2),
+            camera=np.array(self._camera, np.float32),
+            light=np.array(self._light, np.float32),
+            style=np.array(list(style.__dict__.values()), np.float32),
+            backdrop=np.array(self._backdrop, np.float32),
+        )

@@ -1,0 +1,254 @@
+"""Sphere tracing of a scene: tiles, culling, marching and anti-aliasing.
+
+An image is cut into tiles. For each tile the primitives that can matter there are chosen by
+their bounding spheres, and all rays of the tile march together. A first pass takes one sample at
+each pixel's centre (which also gives the mask); a second takes four samples where neighbours
+differ. Nothing depends on other images or on threads, so the same scene gives the same bytes.
+Source: Hart 1996, "Sphere tracing".
+"""
+
+import math
+
+import numpy as np
+
+from sa_helpers.clay.compiling import compiled
+from sa_helpers.clay.materials import LABEL
+from sa_helpers.clay.primitives import BOUND, CENTER, FAR, HALF, ONE, ZERO, field_distance
+from sa_helpers.clay.shading import OCCLUSION_REACH, background, shade
+
+TILE = 8
+PACKET = 4 * TILE * TILE
+MAX_STEPS = 64
+HIT_DISTANCE = np.float32(0.002)
+STEP_SCALE = np.float32(0.92)  # the distance to an ellipsoid is of first order only
+CONTRAST = np.float32(0.035)  # difference between neighbours that asks for four samples
+MAX_CHOSEN = 512
+
+
+@compiled
+def ray_direction(camera, sx, sy, direction, j):
+    """Unit direction of the ray through the screen point (sx, sy), both in [-1, 1]."""
+    x = camera[3, 0] + sx * camera[1, 0] + sy * camera[2, 0]
+    y = camera[3, 1] + sx * camera[1, 1] + sy * camera[2, 1]
+    z = camera[3, 2] + sx * camera[1, 2] + sy * camera[2, 2]
+    inverse = ONE / math.sqrt(x * x + y * y + z * z)
+    direction[0, j], direction[1, j], direction[2, j] = x * inverse, y * inverse, z * inverse
+
+
+@compiled
+def choose_primitives(scene, axis, spread, margin, chosen):
+    """Choose the primitives whose bounding sphere meets the cone around a tile.
+
+    Returns:
+        Their number and the interval of the ray parameter in which they lie.
+    """
+    count, near, far = 0, FAR, ZERO
+    for i in range(scene.rows.shape[0]):
+        x = scene.rows[i, CENTER] - scene.camera[0, 0]
+        y = scene.rows[i, CENTER + 1] - scene.camera[0, 1]
+        z = scene.rows[i, CENTER + 2] - scene.camera[0, 2]
+        along = x * axis[0, 0] + y * axis[1, 0] + z * axis[2, 0]
+        aside = math.sqrt(max(ZERO, x * x + y * y + z * z - along * along))
+        reach = scene.rows[i, BOUND] + margin
+        if aside < reach + spread * max(along, ZERO):
+            chosen[count] = i
+            count += 1
+            near, far = min(near, along - reach), max(far, along + reach)
+    return count, max(near, ZERO), far
+
+
+@compiled
+def march(scene, chosen, num_chosen, near, far, directions, num_rays, depth, outlined, buffers):
+    """March rays from the camera until they touch the scene; a miss has depth -1."""
+    rays, points, work = buffers[0:5], buffers[5:8], buffers[8:15]
+    for j in range(num_rays):
+        rays[0, j], rays[1, j], rays[2, j] = directions[0, j], directions[1, j], directions[2, j]
+        rays[3, j], rays[4, j] = near, FAR
+        depth[j], outlined[j] = -ONE, 0
+    order = np.arange(num_rays)
+    active, width = num_rays, scene.style[8]
+    for step in range(MAX_STEPS):
+        for axis in range(3):
+            for j in range(active):
+                points[axis, j] = scene.camera[0, axis] + rays[axis, j] * rays[3, j]
+        field_distance(scene, chosen, num_chosen, points, active, work)
+        kept = 0
+        for j in range(active):
+            gap, travelled, ray = work[0, j], rays[3, j], order[j]
+            touches = gap < HIT_DISTANCE or (step == MAX_STEPS - 1 and gap < 10 * HIT_DISTANCE)
+            grazes = rays[4, j] < width and gap > rays[4, j]
+            if touches or grazes:
+                depth[ray] = travelled
+                outlined[ray] = not touches
+            elif travelled + gap < far:
+                rays[0, kept], rays[1, kept], rays[2, kept] = rays[0, j], rays[1, j], rays[2, j]
+                rays[3, kept], rays[4, kept] = travelled + gap * STEP_SCALE, gap
+                order[kept] = ray
+                kept += 1
+        active = kept
+        if active == 0:
+            break
+
+
+@compiled
+def trace_packet(scene, screen, num_rays, lists, counts, interval, colours, labels, buffers):
+    """Colours [3, packet] (display values in 0 to 1) and labels of the rays through `screen`."""
+    directions, hits = buffers[15:18], buffers[18:21]
+    depth, flags = np.empty(num_rays, np.float32), np.empty(num_rays, np.uint8)
+    for j in range(num_rays):
+        ray_direction(scene.camera, screen[0, j], screen[1, j], directions, j)
+        background(scene.backdrop, screen[0, j], screen[1, j], colours, j)
+        labels[j] = 0
+    near, far = interval
+    march(scene, lists[0], counts[0], near, far, directions, num_rays, depth, flags, buffers)
+    index, num_hits = np.empty(num_rays, np.int64), 0
+    for j in range(num_rays):
+        if depth[j] >= ZERO:
+            for axis in range(3):
+                hits[axis, num_hits] = scene.camera[0, axis] + directions[axis, j] * depth[j]
+                directions[axis, num_hits] = directions[axis, j]
+            index[num_hits], flags[num_hits] = j, flags[j]
+            num_hits += 1
+    if num_hits > 0:
+        shaded = shade(scene, lists, counts, hits, directions, flags, num_hits, buffers)
+        for k in range(num_hits):
+            labels[index[k]] = np.uint8(shaded[LABEL, k])
+            for channel in range(3):
+                colours[channel, index[k]] = shaded[channel, k]
+
+
+@compiled
+def cull_tile(scene, top, left, size, resolution, lists):
+    """Choose primitives for one tile: those that rays can meet, and those that can occlude."""
+    axis, corner = np.empty((3, 1), np.float32), np.empty((3, 1), np.float32)
+    unit = np.float32(2.0) / np.float32(resolution)
+    half = HALF * np.float32(size)
+    ray_direction(
+        scene.camera, (np.float32(left) + half) * unit - ONE, ONE - (np.float32(top) + half) * unit,
+        axis, 0,
+    )
+    ray_direction(
+        scene.camera, np.float32(left) * unit - ONE, ONE - np.float32(top) * unit, corner, 0
+    )
+    cosine = axis[0, 0] * corner[0, 0] + axis[1, 0] * corner[1, 0] + axis[2, 0] * corner[2, 0]
+    spread = np.float32(1.3) * math.sqrt(max(ZERO, ONE - cosine * cosine)) / cosine
+    count, near, far = choose_primitives(scene, axis, spread, scene.style[8], lists[0])
+    wide, _, _ = choose_primitives(scene, axis, spread, OCCLUSION_REACH, lists[1])
+    return (count, wide), (near, far)
+
+
+@compiled
+def needs_samples(colours, labels, y, x):
+    """Whether a pixel differs from one of its eight neighbours."""
+    resolution = labels.shape[0]
+    for v in range(max(y - 1, 0), min(y + 2, resolution)):
+        for u in range(max(x - 1, 0), min(x + 2, resolution)):
+            if labels[v, u] != labels[y, x]:
+                return True
+            for channel in range(3):
+                if abs(colours[channel, v, u] - colours[channel, y, x]) > CONTRAST:
+                    return True
+    return False
+
+
+@compiled
+def trace_centres(scene, top, left, size, culled, colours, labels, packet, buffers):
+    """Take one sample at the centre of each pixel of a tile."""
+    screen, packet_colours, packet_labels = packet
+    lists, counts, interval = culled
+    unit = np.float32(2.0) / np.float32(labels.shape[0])
+    for j in range(size * size):
+        screen[0, j] = (np.float32(left + j % size) + HALF) * unit - ONE
+        screen[1, j] = ONE - (np.float32(top + j // size) + HALF) * unit
+    trace_packet(
+        scene, screen, size * size, lists, counts, interval, packet_colours, packet_labels, buffers
+    )
+    for j in range(size * size):
+        y, x = top + j // size, left + j % size
+        labels[y, x] = packet_labels[j]
+        for channel in range(3):
+            colours[channel, y, x] = packet_colours[channel, j]
+
+
+@compiled
+def refine_tile(scene, top, left, size, culled, colours, labels, refined, packet, buffers):
+    """Replace pixels at edges by the mean of four samples."""
+    screen, packet_colours, packet_labels = packet
+    lists, counts, interval = culled
+    unit = np.float32(2.0) / np.float32(labels.shape[0])
+    pixels, count = np.empty((2, size * size), np.int64), 0
+    for j in range(size * size):
+        y, x = top + j // size, left + j % size
+        if needs_samples(colours, labels, y, x):
+            pixels[0, count], pixels[1, count] = y, x
+            for k in range(4):
+                shift_x, shift_y = np.float32(0.25 + 0.5 * (k % 2)), np.float32(0.25 + 0.5 * (k // 2))
+                screen[0, 4 * count + k] = (np.float32(x) + shift_x) * unit - ONE
+                screen[1, 4 * count + k] = ONE - (np.float32(y) + shift_y) * unit
+            count += 1
+    if count == 0:
+        return
+    trace_packet(
+        scene, screen, 4 * count, lists, counts, interval, packet_colours, packet_labels, buffers
+    )
+    for j in range(count):
+        for channel in range(3):
+            total = ZERO
+            for k in range(4):
+                total += packet_colours[channel, 4 * j + k]
+            refined[channel, pixels[0, j], pixels[1, j]] = total * np.float32(0.25)
+
+
+@compiled
+def trace_image(scene, image, mask):
+    """Render a scene into `image` uint8 [h, w, 3] and `mask` uint8 [h, w] (h = w)."""
+    resolution = mask.shape[0]
+    size = min(TILE, resolution)
+    per_side = resolution // size
+    lists = np.empty((per_side * per_side, 2, MAX_CHOSEN), np.int64)
+    counts = np.empty((per_side * per_side, 2), np.int64)
+    intervals = np.empty((per_side * per_side, 2), np.float32)
+    buffers = np.empty((48, PACKET), np.float32)
+    packet = (
+        np.empty((2, PACKET), np.float32),
+        np.empty((3, PACKET), np.float32),
+        np.empty(PACKET, np.uint8),
+    )
+    colours = np.empty((3, resolution, resolution), np.float32)
+    for tile in range(per_side * per_side):
+        top, left = size * (tile // per_side), size * (tile % per_side)
+        chosen, interval = cull_tile(scene, top, left, size, resolution, lists[tile])
+        counts[tile, 0], counts[tile, 1] = chosen
+        intervals[tile, 0], intervals[tile, 1] = interval
+        culled = (lists[tile], chosen, interval)
+        trace_centres(scene, top, left, size, culled, colours, mask, packet, buffers)
+    refined = colours.copy()
+    for tile in range(per_side * per_side):
+        top, left = size * (tile // per_side), size * (tile % per_side)
+        chosen = (counts[tile, 0], counts[tile, 1])
+        culled = (lists[tile], chosen, (intervals[tile, 0], intervals[tile, 1]))
+        refine_tile(scene, top, left, size, culled, colours, mask, refined, packet, buffers)
+    for y in range(resolution):
+        for x in range(resolution):
+            for channel in range(3):
+                value = max(ZERO, min(ONE, refined[channel, y, x]))
+                image[y, x, channel] = np.uint8(value * np.float32(255.0) + HALF)
+
+
+@compiled
+def trace_depths(scene, origins, directions, depths):
+    """Depth at which each ray [3, n] (n up to a packet) first meets the scene, or -1."""
+    num_rays = depths.shape[0]
+    points, work = np.empty((3, num_rays), np.float32), np.empty((7, num_rays), np.float32)
+    chosen = np.arange(scene.rows.shape[0])
+    depths[:] = ZERO
+    for _ in range(MAX_STEPS):
+        for axis in range(3):
+            for j in range(num_rays):
+                points[axis, j] = origins[axis, j] + directions[axis, j] * depths[j]
+        field_distance(scene, chosen, chosen.shape[0], points, num_rays, work)
+        for j in range(num_rays):
+            depths[j] += work[0, j] * STEP_SCALE
+    for j in range(num_rays):
+        if work[0, j] > 10 * HIT_DISTANCE:
+            depths[j] = -ONE
