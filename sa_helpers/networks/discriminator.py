@@ -3,11 +3,11 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from sa_helpers.networks.config import DiscriminatorConfig, block_resolutions
+from sa_helpers.networks.convolution import conv2d
 from sa_helpers.networks.filters import downsampling_conv
 from sa_helpers.networks.layers import (
     LRELU_GAIN,
@@ -58,7 +58,7 @@ class Conv2dLayer(nn.Module):
         if self.is_downsampling:
             x = downsampling_conv(x, weight, bias)
         else:
-            x = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
+            x = conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
         if self.bias is not None:
             return activate(x, clamp=self.clamp)
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)

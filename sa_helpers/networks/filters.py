@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from sa_helpers.networks.convolution import LowPass, conv2d, conv_transpose2d
+
 _TAPS = (1.0, 3.0, 3.0, 1.0)
 
 
@@ -26,7 +28,7 @@ def low_pass(
     """Filter every channel; the image shrinks by 3 and grows by 2 * padding pixels."""
     num_channels = x.shape[1]
     kernel = binomial_kernel(num_channels, gain=gain, dtype=x.dtype, device=x.device)
-    return F.conv2d(x, kernel, padding=padding, groups=num_channels)
+    return LowPass.apply(x, kernel, padding)
 
 
 def upsample_image(
@@ -46,7 +48,7 @@ def upsampling_conv(
 
     The transposed convolution skips the inserted zeros, a quarter of the work of upsampling first.
     """
-    x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+    x = conv_transpose2d(x, weight.transpose(0, 1), stride=2)
     return low_pass(x, padding=1, gain=4.0)
 
 
@@ -57,4 +59,4 @@ def downsampling_conv(
 ) -> Float[Tensor, "batch channels_out out_height out_width"]:
     """Low-pass filter, then convolve with stride 2, which halves the side (kernels of 1 or 3)."""
     padding = 1 + weight.shape[-1] // 2
-    return F.conv2d(low_pass(x, padding=padding), weight, bias, stride=2)
+    return conv2d(low_pass(x, padding=padding), weight, bias, stride=2)

@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from sa_helpers.networks.config import GeneratorConfig, block_resolutions
+from sa_helpers.networks.convolution import conv2d
 from sa_helpers.networks.filters import upsample_image, upsampling_conv
 from sa_helpers.networks.layers import (
     LRELU_GAIN,
@@ -62,7 +62,7 @@ class SynthesisLayer(nn.Module):
         """Compute the layer in the dtype of `x`."""
         weight = convolution_weight(self.weight, gain=1.0, dtype=x.dtype)
         x = scale_channels(x, style)
-        x = upsampling_conv(x, weight) if self.is_upsampling else F.conv2d(x, weight, padding=1)
+        x = upsampling_conv(x, weight) if self.is_upsampling else conv2d(x, weight, padding=1)
         factors = (demodulation(self.weight, style) * LRELU_GAIN).to(x.dtype)
         bias = (self.bias * LRELU_GAIN).to(x.dtype)
         x = torch.addcmul(bias[:, None, None], x, factors[:, :, None, None])
@@ -97,7 +97,7 @@ class ToRGBLayer(nn.Module):
     ) -> Float[Tensor, "batch img_channels height width"]:
         """Compute colours; the product runs in the dtype of `x`, the result is in `dtype`."""
         weight = convolution_weight(self.weight, gain=self.weight_gain, dtype=x.dtype)
-        colours = F.conv2d(scale_channels(x, style), weight).to(dtype)
+        colours = conv2d(scale_channels(x, style), weight).to(dtype)
         colours = colours + self.bias[:, None, None]
         return colours if self.clamp is None else colours.clamp(-self.clamp, self.clamp)
 
