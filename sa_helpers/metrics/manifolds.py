@@ -1,0 +1,67 @@
+"""Fidelity and diversity apart: is what is made real, and is what is real made?"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64
+from numpy import ndarray
+
+
+class ManifoldScores(NamedTuple):
+    """Shares in [0, 1], except density, which may exceed 1."""
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def manifold_scores(
+    features_real: ndarray, features_generated: ndarray, *, num_neighbors: int = 5
+) -> ManifoldScores:
+    """Estimate the real and generated manifolds by balls that reach the k-th nearest neighbour.
+
+    Precision: share of generated images inside a real ball. Recall: share of real images inside a
+    generated ball. Density: mean number of real balls around a generated image, over k. Coverage:
+    share of real balls that hold a generated image.
+
+    Args:
+        features_real: [num_images, num_features], more images than `num_neighbors`.
+        features_generated: As `features_real`; the number of images may differ.
+        num_neighbors: The k above; Kynkäänniemi et al. use 3, Naeem et al. 5.
+
+    Raises:
+        ValueError: Unequal numbers of features, or too few images for `num_neighbors`.
+
+    Source: Kynkäänniemi et al. 2019, section 2; Naeem et al. 2020, section 3.
+    """
+    shapes = features_real.shape, features_generated.shape
+    if shapes[0][1:] != shapes[1][1:] or not 1 <= num_neighbors < min(shapes[0][0], shapes[1][0]):
+        raise ValueError(
+            f"manifold_scores was given features of shapes {shapes[0]} and {shapes[1]} and "
+            f"num_neighbors={num_neighbors}; expected equally many features and more images than "
+            "neighbours. Extract both with the same network, from enough images."
+        )
+    radii_real = _radii(features_real, num_neighbors)
+    radii_generated = _radii(features_generated, num_neighbors)
+    distances = _pairwise(features_real, features_generated)
+    in_real_ball = distances <= radii_real[:, None]
+    return ManifoldScores(
+        precision=float(in_real_ball.any(axis=0).mean()),
+        recall=float((distances <= radii_generated[None, :]).any(axis=1).mean()),
+        density=float(in_real_ball.sum(axis=0).mean() / num_neighbors),
+        coverage=float(in_real_ball.any(axis=1).mean()),
+    )
+
+
+def _radii(features: ndarray, num_neighbors: int) -> Float64[ndarray, " num_images"]:
+    # The nearest point to a point is itself, at rank 0.
+    return np.partition(_pairwise(features, features), num_neighbors, axis=1)[:, num_neighbors]
+
+
+def _pairwise(points_a: ndarray, points_b: ndarray) -> Float64[ndarray, "num_a num_b"]:
+    """Squared distances, exactly zero for equal points up to rounding."""
+    centre = points_a.mean(axis=0)  # keeps the cancellation below small
+    a, b = points_a - centre, points_b - centre
+    squared = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1)[None] - 2 * a @ b.T
+    return np.maximum(squared, 0)
