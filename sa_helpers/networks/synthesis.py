@@ -63,12 +63,29 @@ class SynthesisLayer(nn.Module):
         weight = convolution_weight(self.weight, gain=1.0, dtype=x.dtype)
         x = scale_channels(x, style)
         x = upsampling_conv(x, weight) if self.is_upsampling else conv2d(x, weight, padding=1)
+        offset = self._offset(noise, like=x)
         factors = (demodulation(self.weight, style) * LRELU_GAIN).to(x.dtype)
-        bias = (self.bias * LRELU_GAIN).to(x.dtype)
-        x = torch.addcmul(bias[:, None, None], x, factors[:, :, None, None])
-        if noise is not None:
-            x = x + (noise * (self.noise_strength * LRELU_GAIN)).to(x.dtype)
+        x = torch.addcmul(offset, x, factors[:, :, None, None])
         return activate(x, clamp=self.clamp)
+
+    def _offset(
+        self,
+        noise: Float[Tensor, "samples 1 out_height out_width"] | None,
+        *,
+        like: Float[Tensor, "batch channels_out out_height out_width"],
+    ) -> Float[Tensor, "..."]:
+        """Return bias plus noise, times the gain of the activation.
+
+        The noise is spread over the channels by a matrix product: on a CPU it is several times
+        faster than broadcasting along the fastest dimension of channels-last memory.
+        """
+        bias = (self.bias * LRELU_GAIN).to(like.dtype)
+        if noise is None:
+            return bias[:, None, None]
+        strength = (self.noise_strength * LRELU_GAIN).to(like.dtype).expand(1, len(bias))
+        column = noise.to(like.dtype).reshape(-1, 1)
+        rows = torch.addmm(bias, column, strength)
+        return rows.view(noise.shape[0], *noise.shape[2:], -1).permute(0, 3, 1, 2)
 
 
 class ToRGBLayer(nn.Module):
