@@ -3,12 +3,13 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 from numpy import ndarray
 
 _ROWS = 2048  # kernel rows in memory at a time
 
-Features = Float64[ndarray, "num_images num_features"]
+FeaturesA = Float64[ndarray, "num_a num_features"]
+FeaturesB = Float64[ndarray, "num_b num_features"]
 
 
 class KernelDistance(NamedTuple):
@@ -18,7 +19,10 @@ class KernelDistance(NamedTuple):
     std: float
 
 
-def frechet_distance(features_a: ndarray, features_b: ndarray) -> float:
+def frechet_distance(
+    features_a: Float[ndarray, "num_a num_features"],
+    features_b: Float[ndarray, "num_b num_features"],
+) -> float:
     """Compare two sets by the Gaussians with their means and covariances.
 
     |mu_a - mu_b|^2 + tr(C_a) + tr(C_b) - 2 tr((C_a C_b)^(1/2)), where the last trace is the sum of
@@ -27,7 +31,7 @@ def frechet_distance(features_a: ndarray, features_b: ndarray) -> float:
     statistics: the distance shrinks with more images, so compare equal counts only.
 
     Args:
-        features_a: [num_images, num_features], two images or more.
+        features_a: Two images or more.
         features_b: As `features_a`; the number of images may differ.
 
     Raises:
@@ -43,7 +47,7 @@ def frechet_distance(features_a: ndarray, features_b: ndarray) -> float:
     return max(0.0, float(mean_term + traces - 2 * trace_of_root))
 
 
-def _covariance_factor(features: Features) -> Float64[ndarray, "rank num_features"]:
+def _covariance_factor(features: FeaturesA) -> Float64[ndarray, "rank num_features"]:
     centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
     if centred.shape[0] <= centred.shape[1]:
         return centred
@@ -51,8 +55,8 @@ def _covariance_factor(features: Features) -> Float64[ndarray, "rank num_feature
 
 
 def kernel_distance(
-    features_a: ndarray,
-    features_b: ndarray,
+    features_a: Float[ndarray, "num_a num_features"],
+    features_b: Float[ndarray, "num_b num_features"],
     *,
     num_subsets: int = 100,
     subset_size: int = 1000,
@@ -65,7 +69,7 @@ def kernel_distance(
     grows with the square of the number of images.
 
     Args:
-        features_a: [num_images, num_features], two images or more.
+        features_a: Two images or more.
         features_b: As `features_a`; the number of images may differ.
         num_subsets: How many pairs of subsets to average over.
         subset_size: Images in a subset; at most as many as the smaller set holds are taken.
@@ -107,7 +111,7 @@ def _draw_subsets(
 
 
 def _kernel_sums(
-    features_a: Features, features_b: Features, subsets_a: ndarray, subsets_b: ndarray
+    features_a: FeaturesA, features_b: FeaturesB, subsets_a: ndarray, subsets_b: ndarray
 ) -> Float64[ndarray, " num_subsets"]:
     """Sum the kernel over all pairs of each pair of subsets, every kernel value computed once."""
     sums = np.zeros(subsets_a.shape[1])
@@ -118,11 +122,11 @@ def _kernel_sums(
     return sums
 
 
-def _kernel_diagonal(features: Features) -> Float64[ndarray, " num_images"]:
+def _kernel_diagonal(features: FeaturesA) -> Float64[ndarray, " num_a"]:
     return (np.square(features).mean(axis=1) + 1) ** 3
 
 
-def _check(features_a: ndarray, features_b: ndarray) -> tuple[Features, Features]:
+def _check(features_a: ndarray, features_b: ndarray) -> tuple[FeaturesA, FeaturesB]:
     shapes = features_a.shape, features_b.shape
     if any(len(shape) != 2 or shape[0] < 2 for shape in shapes) or shapes[0][1] != shapes[1][1]:
         raise ValueError(

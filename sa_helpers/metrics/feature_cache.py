@@ -60,7 +60,7 @@ def _key_text(key: str | ndarray) -> str:
 
 def _read(path: Path, *, label: str) -> Float64[ndarray, "num_images num_features"] | None:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             if str(stored["label"]) != label:
                 return None
             return stored["features"].astype(np.float64)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 from numpy import ndarray
 
 
@@ -17,7 +17,10 @@ class ManifoldScores(NamedTuple):
 
 
 def manifold_scores(
-    features_real: ndarray, features_generated: ndarray, *, num_neighbors: int = 5
+    features_real: Float[ndarray, "num_real num_features"],
+    features_generated: Float[ndarray, "num_generated num_features"],
+    *,
+    num_neighbors: int = 5,
 ) -> ManifoldScores:
     """Estimate the real and generated manifolds by balls that reach the k-th nearest neighbour.
 
@@ -26,7 +29,7 @@ def manifold_scores(
     share of real balls that hold a generated image.
 
     Args:
-        features_real: [num_images, num_features], more images than `num_neighbors`.
+        features_real: More images than `num_neighbors`.
         features_generated: As `features_real`; the number of images may differ.
         num_neighbors: The k above; Kynkäänniemi et al. use 3, Naeem et al. 5.
 
