@@ -85,6 +85,7 @@ def field_material(scene, chosen, num_chosen, points, num_points, work, material
     """
     total, group, single, local, gap = work[0], work[1], work[2], work[3:6], work[6]
     whole, grouped = material[:MATERIAL_LENGTH], material[MATERIAL_LENGTH:]
+    material[:, :num_points] = ZERO  # a garbage start would survive mixing with a share of one
     for j in range(num_points):
         total[j] = FAR
     current = -1
