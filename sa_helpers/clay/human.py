@@ -15,7 +15,7 @@ Drawn = Mapping[str, Any]
 
 
 def _age(random: Generator, drawn: Drawn) -> float:
-    return 18.0 + 64.0 * uniform(random, 0.0, 1.0) ** 1.5
+    return 18.0 + 64.0 * uniform(random, 0.0, 1.0) ** 2
 
 
 def _skin_tone(random: Generator, drawn: Drawn) -> float:
@@ -31,7 +31,7 @@ def _hair_length(random: Generator, drawn: Drawn) -> float:
 
 def _hair_colour(random: Generator, drawn: Drawn) -> str:
     age, tone = drawn["age_years"], drawn["skin_tone"]
-    if happens(random, min(0.95, max(0.0, (age - 42.0) / 30.0))):
+    if happens(random, min(0.95, max(0.0, (age - 47.0) / 30.0))):
         return "grey"
     fair = max(0.0, 1.0 - 2.0 * tone)
     return choose(
@@ -74,7 +74,7 @@ def _mouth_open(random: Generator, drawn: Drawn) -> float:
 
 
 def _collar(random: Generator, drawn: Drawn) -> str:
-    return choose(random, {"crew": 0.45, "shirt": 0.35, "turtleneck": 0.2})
+    return choose(random, {"crew": 0.45, "vneck": 0.35, "turtleneck": 0.2})
 
 
 def _continuous(name, unit, low, high, distribution, draw, correlates=(), mirrored="same") -> Factor:
@@ -122,7 +122,7 @@ def _yes_no(name, probability, distribution="", correlates=()) -> Factor:
 SPECS: tuple[Factor, ...] = (
     _tailed("yaw_deg", 9.0, 22.0, 0.4, 42.0, mirrored="negated"),
     _tailed("pitch_deg", 4.0, 9.0, 0.3, 18.0),
-    _continuous("age_years", "years", 18.0, 82.0, "18 + 64 u^1.5 with u uniform: more young", _age),
+    _continuous("age_years", "years", 18.0, 82.0, "18 + 64 u^2 with u uniform: more young", _age),
     _continuous("skin_tone", "", 0.0, 1.0, "u^1.25 with u uniform; 0 light, 1 dark", _skin_tone),
     _plain_normal("skin_warmth", 0.0, 0.45, -1.0, 1.0),
     _continuous(
@@ -133,7 +133,7 @@ SPECS: tuple[Factor, ...] = (
     ),
     _named(
         "hair_colour", HAIR,
-        "grey with probability (age - 42) / 30, up to 0.95; else black 0.2 + 1.4 tone, brown 0.45, "
+        "grey with probability (age - 47) / 30, up to 0.95; else black 0.2 + 1.4 tone, brown 0.45, "
         "blond 0.45 fair, red 0.22 fair (weights), fair = max(0, 1 - 2 tone)",
         _hair_colour, ("age_years", "skin_tone"),
     ),
@@ -159,7 +159,7 @@ SPECS: tuple[Factor, ...] = (
         lambda r, _: choose(r, {"black": 0.45, "tortoise": 0.25, "gold": 0.15, "red": 0.15}),
     ),
     _plain_normal("brow_height", 0.0, 0.4, -1.0, 1.0),
-    _plain_normal("brow_tilt", 0.0, 0.4, -1.0, 1.0),
+    _plain_normal("brow_tilt", -0.2, 0.4, -1.0, 1.0),
     _plain_normal("brow_weight", 0.0, 0.45, -1.0, 1.0),
     _plain_uniform("brow_shade", 0.55, 1.0),
     _plain_normal("eye_size", 0.0, 0.4, -1.0, 1.0),
@@ -196,7 +196,7 @@ SPECS: tuple[Factor, ...] = (
     _plain_uniform("clothes_hue_deg", 0.0, 360.0, unit="deg"),
     _plain_uniform("clothes_saturation", 0.1, 0.8),
     _plain_uniform("clothes_value", 0.3, 0.92),
-    _named("collar", ("crew", "shirt", "turtleneck"), "crew 0.45, shirt 0.35, turtleneck 0.2", _collar),
+    _named("collar", ("crew", "vneck", "turtleneck"), "crew 0.45, vneck 0.35, turtleneck 0.2", _collar),
     _tailed("light_azimuth_deg", 25.0, 45.0, 0.4, 70.0, mirrored="negated"),
     _plain_normal("light_elevation_deg", 32.0, 12.0, 5.0, 65.0, unit="deg"),
     _plain_uniform("background_hue_deg", 0.0, 360.0, unit="deg"),

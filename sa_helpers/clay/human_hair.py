@@ -36,7 +36,7 @@ def add_hair(scene: Scene, factors: Factors) -> None:
         add_length(scene, factors, look, wide)
     receding = 0.10 * age * (length < 0.45)
     scene.add_ellipsoid(
-        (0, -0.30 + receding, 0.80), (0.60 * wide, 0.80, 0.66), blend=0.10, operation=P.CARVE
+        (0, -0.30 + receding, 0.80), (0.60 * wide, 0.85, 0.66), blend=0.10, operation=P.CARVE
     )
     if length <= 0.45:
         scene.add_ellipsoid((0, -0.9, 0.1), (1.4, 0.75, 1.3), blend=0.05, operation=P.CARVE)
@@ -52,15 +52,29 @@ def add_length(scene: Scene, factors: Factors, look, wide: float) -> None:
     """Add the curtain behind the neck and the strands at the sides."""
     reach = (factors["hair_length"] - 0.45) / 0.55
     end_y = -0.55 - 1.1 * reach
-    middle = 0.5 * (0.2 + end_y)
-    scene.add_ellipsoid(
-        (0, middle, -0.48), (0.74 * wide, 0.5 * (0.2 - end_y) + 0.35, 0.42), blend=0.2, **look
-    )
     for side in SIDES:
         scene.add_capsule(
-            (side * 0.74 * wide, 0.15, -0.12), (side * (0.76 * wide + 0.05 * reach), end_y, 0.02),
-            (0.22, 0.22), blend=0.15, **look,
+            (side * 0.36 * wide, 0.0, -0.44), (side * 0.38 * wide, end_y, -0.36), (0.40, 0.36),
+            blend=0.2, **look,
         )
+    bend_y = 0.5 * (0.1 + end_y)
+    for side in SIDES:
+        top = (side * 0.72 * wide, 0.20, -0.10)
+        bend = (side * 0.75 * wide, bend_y, -0.02)
+        end = (side * 0.66 * wide, end_y, 0.10)
+        scene.add_capsule(top, bend, (0.20, 0.21), blend=0.15, **look)
+        scene.add_capsule(bend, end, (0.21, 0.15), blend=0.12, **look)
+        if factors["curl"] > 0.0:
+            add_ringlets(scene, bend, end, factors, look)
+
+
+def add_ringlets(scene: Scene, start, end, factors: Factors, look) -> None:
+    """Add curls alternating along a strand."""
+    for index in range(4):
+        share = (index + 0.5) / 4
+        x, y, z = (a + (b - a) * share for a, b in zip(start, end, strict=True))
+        outwards = math.copysign(0.11 if index % 2 else -0.02, x)
+        scene.add_sphere((x + outwards, y, z + 0.09), 0.12 + 0.05 * factors["curl"], blend=0.06, **look)
 
 
 def add_fringe(scene: Scene, factors: Factors, look, wide: float) -> None:
@@ -117,4 +131,8 @@ def add_beard(scene: Scene, factors: Factors, features) -> None:
     scene.add_ellipsoid((0, -0.42, 0.80), (0.33, 0.21, 0.3), blend=0.08, operation=P.CARVE)
     x, y, z = features["moustache"]
     for side in SIDES:
+        scene.add_capsule(
+            (side * 0.66 * wide, 0.0, 0.0), (side * 0.40 * wide, -0.58, 0.24),
+            (0.06, 0.16 + thick), blend=0.10, **look,
+        )
         scene.add_capsule((side * 0.03, y, z + 0.02), (side * 0.24, y - 0.08, z - 0.04), (0.05, 0.035), blend=0.03, **look)

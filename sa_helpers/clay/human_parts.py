@@ -1,6 +1,5 @@
 """The shapes of a human bust: head, features, hair and clothes, from factors."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +15,7 @@ SIDES = (-1.0, 1.0)
 def build_scene(factors: Factors) -> Scene:
     """Build the bust that `factors` describe."""
     scene = Scene()
-    scene.set_camera(height=3.1, center_y=-0.14)
+    scene.set_camera(height=2.95, center_y=-0.13)
     scene.set_light(
         azimuth_deg=factors["light_azimuth_deg"], elevation_deg=factors["light_elevation_deg"]
     )
@@ -62,36 +61,33 @@ def add_clothes(scene: Scene, factors: Factors) -> None:
     wide = 1.0 + 0.10 * factors["jaw"]
     scene.start_group()
     scene.add_capsule(
-        (0, -0.55, -0.14), (0, -1.5, -0.2), (0.33 * wide, 0.40 * wide), colour=skin, region="neck"
+        (0, -0.55, -0.14), (0, -1.45, -0.22), (0.35 * wide, 0.41 * wide), colour=skin, region="neck"
     )
     scene.start_group(blend=0.02, edge=0.02)
     cloth = {"colour": colour, "region": "cloth", "gloss": 0.08}
-    scene.add_ellipsoid((0, -2.02, -0.16), (1.05 * wide, 0.72, 0.62), blend=0.2, **cloth)
+    scene.add_ellipsoid((0, -1.92, -0.16), (1.08 * wide, 0.73, 0.74), blend=0.2, **cloth)
     for side in SIDES:
-        scene.add_ellipsoid((side * 0.86 * wide, -1.98, -0.2), (0.42, 0.52, 0.46), blend=0.3, **cloth)
+        scene.add_ellipsoid((side * 0.92 * wide, -1.90, -0.2), (0.44, 0.52, 0.46), blend=0.3, **cloth)
     add_collar(scene, factors, colour, wide)
 
 
 def add_collar(scene: Scene, factors: Factors, colour, wide: float) -> None:
-    """Add a crew neck, a turtleneck or the two flaps of a shirt."""
+    """Add a ring (crew), a turtleneck, or an open neckline with a trim (vneck)."""
     tilt = rotation(pitch_deg=-78.0)
     dark = {"colour": scaled(colour, 0.78), "region": "cloth", "gloss": 0.08}
     if factors["collar"] == "turtleneck":
-        for y, radius in ((-1.28, 0.43), (-1.16, 0.40)):
+        for y, radius in ((-1.20, 0.45), (-1.06, 0.42)):
             scene.add_ring(
                 (0, y, -0.17), (radius * wide, radius * wide), 0.1, turn=tilt, blend=0.05, **dark
             )
     elif factors["collar"] == "crew":
-        scene.add_ring((0, -1.36, -0.15), (0.50 * wide, 0.50 * wide), 0.085, turn=tilt, blend=0.03, edge=0.02, **dark)
+        ring = (0.50 * wide, 0.46 * wide)
+        scene.add_ring((0, -1.22, -0.14), ring, 0.075, turn=tilt, blend=0.05, edge=0.02, **dark)
     else:
-        light = {**dark, "colour": mix(colour, (1.0, 1.0, 1.0), 0.35)}
-        for side in SIDES:
-            scene.add_ellipsoid(
-                (side * 0.27 * wide, -1.33, 0.22), (0.11, 0.27, 0.09),
-                turn=rotation(roll_deg=side * 38.0, pitch_deg=30.0, yaw_deg=side * 25.0),
-                blend=0.03, edge=0.02, **light,
-            )
-        scene.add_ring((0, -1.24, -0.16), (0.42 * wide, 0.42 * wide), 0.09, turn=tilt, blend=0.05, edge=0.02, **light)
+        skin, place = skin_colour(factors), (0, -1.12, 0.45)
+        paint = {"edge": 0.02, "operation": P.PAINT}
+        scene.add_ellipsoid(place, (0.36 * wide, 0.40, 0.6), colour=scaled(colour, 0.7), **paint)
+        scene.add_ellipsoid(place, (0.29 * wide, 0.33, 0.6), colour=skin, region="neck", **paint)
 
 
 def add_head(scene: Scene, factors: Factors) -> None:
@@ -101,12 +97,12 @@ def add_head(scene: Scene, factors: Factors) -> None:
     skin = {"colour": skin_colour(factors), "region": "skin", "gloss": 0.22}
     scene.start_group(blend=0.05, edge=0.02)
     scene.add_ellipsoid((0, 0.22, -0.12), (0.78 * wide, 0.80, 0.84), casts=0.8, **skin)
-    scene.add_ellipsoid((0, -0.25, 0.12), (0.60 * wide, 0.66, 0.62), blend=0.3, casts=0.5, **skin)
+    scene.add_ellipsoid((0, -0.25, 0.12), (0.58 * wide, 0.66, 0.62), blend=0.3, casts=0.5, **skin)
     scene.add_ellipsoid((0, -0.74, 0.46 + 0.02 * jaw), (0.20 + 0.05 * jaw, 0.17, 0.19), blend=0.2, **skin)
     blush = mix(skin["colour"], (0.9, 0.35, 0.3), 0.22)
     for side in SIDES:
         scene.add_ellipsoid(
-            (side * (0.40 + 0.05 * jaw) * wide, -0.52 - 0.05 * age, 0.10), (0.22, 0.22, 0.3), blend=0.25, **skin
+            (side * (0.345 + 0.06 * jaw) * wide, -0.50 - 0.05 * age, 0.12), (0.18, 0.20, 0.28), blend=0.25, **skin
         )
         scene.add_ellipsoid(
             (side * 0.38 * wide, -0.20 - 0.06 * age, 0.54), (0.20, 0.17, 0.17), blend=0.2, **skin
@@ -121,6 +117,7 @@ def add_head(scene: Scene, factors: Factors) -> None:
     scene.add_ellipsoid((0, 0.27, 0.66), (0.42 * wide, 0.10, 0.10), blend=0.16, **skin)
     add_ears(scene, factors, skin, wide)
     add_nose(scene, factors, skin)
+    add_wrinkles(scene, factors, wide)
 
 
 def add_ears(scene: Scene, factors: Factors, skin, wide: float) -> None:
@@ -147,8 +144,24 @@ def add_nose(scene: Scene, factors: Factors, skin) -> None:
     )
     for side in SIDES:
         scene.add_ellipsoid(
-            (side * 0.12 * size, -0.22, 0.82), (0.075 * size, 0.07 * size, 0.09 * size), blend=0.05, edge=0.1, **look
+            (side * 0.108 * size, -0.215, 0.82), (0.066 * size, 0.062 * size, 0.085 * size), blend=0.05, edge=0.1, **look
         )
+
+
+def add_wrinkles(scene: Scene, factors: Factors, wide: float) -> None:
+    """Fold the cheeks beside the nose and the forehead, deeper with age."""
+    depth = (factors["age_years"] - 44.0) / 38.0
+    if depth <= 0.0:
+        return
+    fold = [(0.17 * wide, -0.24), (0.31 * wide, -0.46)]
+    lines = [(0.0, 0.50), (0.27 * wide, 0.48), (0.0, 0.62), (0.22 * wide, 0.60)]
+    spots = [(x, y, z) for (x, y), z in zip(fold + lines, scene.front_depths(fold + lines).tolist(), strict=True)]
+    for side in SIDES:
+        ends = [(side * x, y, z + 0.01) for x, y, z in spots]
+        for start, end, radius in ((0, 1, 0.030), (2, 3, 0.024), (4, 5, 0.024)):
+            scene.add_capsule(
+                ends[start], ends[end], (radius * depth, radius * depth), blend=0.035, operation=P.CARVE
+            )
 
 
 def place_features(scene: Scene, factors: Factors) -> dict[str, Any]:
@@ -156,9 +169,10 @@ def place_features(scene: Scene, factors: Factors) -> dict[str, Any]:
     wide = 1.0 + 0.07 * factors["face_width"]
     brow_y = 0.36 + 0.07 * factors["brow_height"]
     tilt = 0.06 * factors["brow_tilt"]
-    brow = [(0.13 * wide, brow_y - tilt), (0.32 * wide, brow_y + 0.05), (0.50 * wide, brow_y - 0.02 + tilt)]
-    corner_x = 0.23 + 0.045 * factors["smile"]
-    corner = (corner_x * wide, -0.50 + 0.085 * factors["smile"])
+    brow = [(0.13 * wide, brow_y - tilt), (0.32 * wide, brow_y + 0.04), (0.50 * wide, brow_y - 0.04 + tilt)]
+    corner_x = 0.265 + 0.045 * factors["smile"]
+    lift = 0.095 if factors["smile"] > 0.0 else 0.06
+    corner = (corner_x * wide, -0.49 + lift * factors["smile"])
     mouth = [(0.0, -0.50), (0.0, -0.40), (0.0, -0.62), corner, (0.13, -0.385)]
     depths = scene.front_depths([*brow, *mouth]).tolist()
     spots = [(x, y, z) for (x, y), z in zip([*brow, *mouth], depths, strict=True)]
@@ -175,12 +189,22 @@ def add_eyes(scene: Scene, factors: Factors, features) -> None:
         scene.start_group(blend=0.015, edge=0.015)
         scene.add_sphere(center, radius, colour=(0.97, 0.96, 0.94), region="eye", gloss=0.5)
         add_iris(scene, factors, center, radius)
-        scene.start_group(blend=0.02, edge=0.015)
-        droop = 0.055 + 0.03 * factors["eye_open"] - 0.02 * (factors["age_years"] - 18.0) / 64.0
-        look = {"colour": lid, "region": "skin", "gloss": 0.2}
-        x, y, z = center
-        scene.add_ellipsoid((x, y + droop, z - 0.01), (radius * 1.1, radius * 1.0, radius * 1.06), **look)
-        scene.add_ellipsoid((x, y - 0.085, z - 0.025), (radius * 1.1, radius * 0.92, radius * 1.06), **look)
+        add_lids(scene, factors, center, radius, lid)
+
+
+def add_lids(scene: Scene, factors: Factors, center, radius: float, colour) -> None:
+    """Add a shell of skin round an eyeball, cut open in the shape of an almond."""
+    x, y, z = center
+    age = (factors["age_years"] - 18.0) / 64.0
+    height = radius * (0.68 + 0.20 * factors["eye_open"] - 0.06 * age)
+    scene.start_group(blend=0.03, edge=0.015)
+    scene.add_ellipsoid(
+        center, (radius * 1.12, radius * 1.07, radius * 1.07), colour=colour, region="skin"
+    )
+    scene.add_ellipsoid(
+        (x, y - 0.10 * radius, z + radius), (radius * 0.98, height, radius * 0.95), blend=0.012,
+        colour=mix(scaled(colour, 0.35), (0.1, 0.05, 0.05), 0.4), edge=0.02, operation=P.CARVE,
+    )
 
 
 def add_iris(scene: Scene, factors: Factors, center, radius: float) -> None:
@@ -217,12 +241,13 @@ def add_mouth(scene: Scene, factors: Factors, features) -> None:
     gap = 0.075 * factors["mouth_open"]
     scene.start_group(blend=0.035, edge=0.02)
     look = {"colour": colour, "region": "mouth", "gloss": 0.35 + 0.4 * factors["lipstick"], "blend": 0.02}
-    dip = center[1] - 0.05 * factors["smile"]
+    dip = center[1] - 0.03 * max(0.0, factors["smile"])
     for side in SIDES:
         end = (side * corner[0], corner[1], corner[2] - 0.015)
-        top, bottom = (side * 0.06, dip + 0.035 + gap, upper[2] - 0.01), (side * 0.02, dip - 0.055 - gap, lower[2] + 0.01)
-        scene.add_capsule(end, top, (0.028, 0.055), **look)
-        scene.add_capsule(end, bottom, (0.028, 0.065), **look)
+        top, bottom = (side * 0.055, dip + 0.035 + gap, upper[2] - 0.015), (side * 0.075, dip - 0.045 - gap, lower[2])
+        scene.add_capsule(end, top, (0.022, 0.046), **look)
+        scene.add_capsule(end, bottom, (0.022, 0.058), **look)
+    scene.add_capsule((-0.075, *bottom[1:]), (0.075, *bottom[1:]), (0.058, 0.058), **look)
     if factors["mouth_open"] > 0.0:
         inside = {"region": "mouth", "edge": 0.015, "operation": P.PAINT}
         z = center[2]

@@ -17,8 +17,8 @@ UNION, CARVE, PAINT = 0, 1, 2
 
 # Columns of a primitive's row. Rotation is stored column by column (axis by axis).
 CENTER, AXES, SIZE, COLOUR = 0, 3, 12, 16
-BLEND, EDGE, GLOSS, BOUND, CASTS = 19, 20, 21, 22, 23
-ROW_LENGTH = 24
+BLEND, EDGE, GLOSS, CASTS, REACH, EXTENT = 19, 20, 21, 22, 23, 24
+ROW_LENGTH = 27
 # Columns of a primitive's integer codes.
 KIND, OPERATION, REGION, GROUP = 0, 1, 2, 3
 

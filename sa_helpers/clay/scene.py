@@ -64,6 +64,29 @@ def direction(azimuth_deg: float, elevation_deg: float) -> np.ndarray:
     )
 
 
+def frame_along(start: Vector, end: Vector) -> tuple[np.ndarray, float]:
+    """A rotation [3, 3] whose y axis points from `start` to `end`, and their distance."""
+    x, y, z = (b - a for a, b in zip(start, end, strict=True))
+    length = math.sqrt(x * x + y * y + z * z)
+    x, y, z = x / length, y / length, z / length
+    side = (y, -x, 0.0) if abs(z) < 0.9 else (0.0, z, -y)
+    norm = math.hypot(*side)
+    a, b, c = side[0] / norm, side[1] / norm, side[2] / norm
+    cross = (b * z - c * y, c * x - a * z, a * y - b * x)
+    return np.array([[a, x, cross[0]], [b, y, cross[1]], [c, z, cross[2]]]), length
+
+
+def box_extent(kind: int, axes: Sequence[float], size: Vector) -> list[float]:
+    """Half edges of the upright box around a primitive with the given axes (one after another)."""
+    if kind == P.ELLIPSOID:
+        return [math.hypot(*(axes[3 * i + k] * size[i] for i in range(3))) for k in range(3)]
+    if kind == P.CAPSULE:
+        return [abs(axes[3 + k]) * size[0] + max(size[1], size[2]) for k in range(3)]
+    if kind == P.BOX:
+        return [sum(abs(axes[3 * i + k]) * size[i] for i in range(3)) for k in range(3)]
+    return [math.hypot(axes[k] * size[0], axes[3 + k] * size[1]) + size[2] for k in range(3)]
+
+
 @dataclass(frozen=True)
 class Style:
     """How a scene is lit and drawn.
@@ -145,7 +168,7 @@ class Scene:
 
     def add_ellipsoid(self, center: Vector, radii: Vector, *, turn: np.ndarray | None = None, **look) -> None:
         """Add an ellipsoid; `look` is described at `add_primitive`."""
-        self.add_primitive(P.ELLIPSOID, center, turn, [*radii, 0.0], max(radii), **look)
+        self.add_primitive(P.ELLIPSOID, center, turn, [*radii, 0.0], **look)
 
     def add_sphere(self, center: Vector, radius: float, **look) -> None:
         """Add a sphere."""
@@ -153,28 +176,21 @@ class Scene:
 
     def add_capsule(self, start: Vector, end: Vector, radii: Vector, **look) -> None:
         """Add a tapered capsule from `start` to `end`, with the radii at both."""
-        start, end = np.asarray(start, float), np.asarray(end, float)
-        length = float(np.linalg.norm(end - start))
-        axis = (end - start) / length
-        helper = np.array([0.0, 0.0, 1.0]) if abs(axis[2]) < 0.9 else np.array([1.0, 0.0, 0.0])
-        side = np.cross(axis, helper)
-        side /= np.linalg.norm(side)
-        turn = np.stack([side, axis, np.cross(side, axis)], axis=1)
-        size = [length / 2, radii[0], radii[1], 0.0]
-        self.add_primitive(P.CAPSULE, (start + end) / 2, turn, size, length / 2 + max(radii), **look)
+        turn, length = frame_along(start, end)
+        center = [(a + b) / 2 for a, b in zip(start, end, strict=True)]
+        self.add_primitive(P.CAPSULE, center, turn, [length / 2, radii[0], radii[1], 0.0], **look)
 
     def add_box(
         self, center: Vector, half_edges: Vector, *, rounding: float = 0.03, turn: np.ndarray | None = None, **look
     ) -> None:
         """Add a box with half edge lengths `half_edges` and rounded corners."""
-        bound = float(np.linalg.norm(half_edges))
-        self.add_primitive(P.BOX, center, turn, [*half_edges, rounding], bound, **look)
+        self.add_primitive(P.BOX, center, turn, [*half_edges, rounding], **look)
 
     def add_ring(
         self, center: Vector, radii: Vector, tube: float, *, turn: np.ndarray | None = None, **look
     ) -> None:
         """Add a tube along an ellipse in the xy plane."""
-        self.add_primitive(P.RING, center, turn, [*radii, tube, 0.0], max(radii) + tube, **look)
+        self.add_primitive(P.RING, center, turn, [*radii, tube, 0.0], **look)
 
     def add_primitive(
         self,
@@ -182,7 +198,6 @@ class Scene:
         center: Vector,
         turn: np.ndarray | None,
         size: Vector,
-        bound: float,
         *,
         colour: Vector | None = None,
         region: str | None = None,
@@ -210,9 +225,10 @@ class Scene:
         center = self._turn @ np.asarray(center, float) + self._shift
         width = -1.0 if colour is None else max(blend if edge is None else edge, 1e-3)
         tint = (0.0, 0.0, 0.0) if colour is None else tuple(float(c) ** 2 for c in colour)
-        joins = max(blend, self._groups[-1][0], abs(width) if colour is not None else 0.0)
+        reach = max(blend, self._groups[-1][0], width)
+        extent = box_extent(kind, axes.tolist(), size)
         self._rows.append(
-            [*center, *axes, *size, *tint, max(blend, 1e-3), width, gloss, bound + joins, casts]
+            [*center, *axes, *size, *tint, max(blend, 1e-3), width, gloss, casts, reach, *extent]
         )
         label = -1 if region is None else REGIONS.index(region)
         self._codes.append([kind, operation, label, len(self._groups) - 1])

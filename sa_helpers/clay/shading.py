@@ -12,8 +12,8 @@ from sa_helpers.clay.compiling import compiled
 from sa_helpers.clay.materials import field_material
 from sa_helpers.clay.primitives import AXES, CASTS, CENTER, HALF, ONE, SIZE, ZERO, field_distance
 
-OCCLUSION_NEAR, OCCLUSION_FAR = np.float32(0.09), np.float32(0.22)
-OCCLUSION_REACH = np.float32(0.40)
+OCCLUSION_NEAR, OCCLUSION_FAR = np.float32(0.09), np.float32(0.18)
+OCCLUSION_REACH = np.float32(0.32)
 NORMAL_STEP = np.float32(0.008)
 THREE, QUARTER = np.float32(3.0), np.float32(0.25)
 # Light wraps round the terminator, more in red: the soft, warm look of clay and skin.

@@ -13,15 +13,17 @@ import numpy as np
 
 from sa_helpers.clay.compiling import compiled
 from sa_helpers.clay.materials import LABEL
-from sa_helpers.clay.primitives import BOUND, CENTER, FAR, HALF, ONE, ZERO, field_distance
-from sa_helpers.clay.shading import OCCLUSION_REACH, background, shade
+from sa_helpers.clay.primitives import CENTER, EXTENT, FAR, HALF, ONE, REACH, ZERO, field_distance
+from sa_helpers.clay.shading import LINE_WIDTH, OCCLUSION_REACH, background, shade
 
 TILE = 8
 PACKET = 4 * TILE * TILE
-MAX_STEPS = 64
-HIT_DISTANCE = np.float32(0.002)
+MAX_STEPS = 40
+HIT_DISTANCE = np.float32(0.003)
 STEP_SCALE = np.float32(0.92)  # the distance to an ellipsoid is of first order only
-CONTRAST = np.float32(0.035)  # difference between neighbours that asks for four samples
+CONTRAST = np.float32(0.06)  # difference between neighbours that asks for four samples
+OBLIQUE = np.float32(1.06)  # rays at the border are this much longer than those at the centre
+START_SLACK = np.float32(0.12)
 MAX_CHOSEN = 512
 
 
@@ -36,37 +38,46 @@ def ray_direction(camera, sx, sy, direction, j):
 
 
 @compiled
-def choose_primitives(scene, axis, spread, margin, chosen):
-    """Choose the primitives whose bounding sphere meets the cone around a tile.
+def choose_primitives(scene, left, right, bottom, top, margin, chosen):
+    """Choose the primitives whose bounding box meets the pyramid behind a tile.
+
+    The tile is given by its borders on the screen (-1 to 1).
 
     Returns:
         Their number and the interval of the ray parameter in which they lie.
     """
-    count, near, far = 0, FAR, ZERO
+    camera, count, near, far = scene.camera, 0, FAR, ZERO
+    across, upward = camera[1, 0], camera[2, 1]
     for i in range(scene.rows.shape[0]):
-        x = scene.rows[i, CENTER] - scene.camera[0, 0]
-        y = scene.rows[i, CENTER + 1] - scene.camera[0, 1]
-        z = scene.rows[i, CENTER + 2] - scene.camera[0, 2]
-        along = x * axis[0, 0] + y * axis[1, 0] + z * axis[2, 0]
-        aside = math.sqrt(max(ZERO, x * x + y * y + z * z - along * along))
-        reach = scene.rows[i, BOUND] + margin
-        if aside < reach + spread * max(along, ZERO):
-            chosen[count] = i
-            count += 1
-            near, far = min(near, along - reach), max(far, along + reach)
+        row = scene.rows[i]
+        reach = row[REACH] + margin
+        x, y = row[CENTER] - camera[0, 0], row[CENTER + 1] - camera[0, 1]
+        depth = camera[0, 2] - row[CENTER + 2]
+        wide, high, deep = row[EXTENT] + reach, row[EXTENT + 1] + reach, row[EXTENT + 2] + reach
+        front, back = depth - deep, depth + deep
+        if (
+            x + wide < across * min(left * front, left * back)
+            or x - wide > across * max(right * front, right * back)
+            or y + high < upward * min(bottom * front, bottom * back)
+            or y - high > upward * max(top * front, top * back)
+        ):
+            continue
+        chosen[count] = i
+        count += 1
+        near, far = min(near, front), max(far, back * OBLIQUE)
     return count, max(near, ZERO), far
 
 
 @compiled
-def march(scene, chosen, num_chosen, near, far, directions, num_rays, depth, outlined, buffers):
-    """March rays from the camera until they touch the scene; a miss has depth -1."""
+def march(scene, chosen, num_chosen, far, directions, num_rays, depth, outlined, buffers):
+    """March rays, from the given `depth` on, until they touch the scene; a miss has depth -1."""
     rays, points, work = buffers[0:5], buffers[5:8], buffers[8:15]
     for j in range(num_rays):
         rays[0, j], rays[1, j], rays[2, j] = directions[0, j], directions[1, j], directions[2, j]
-        rays[3, j], rays[4, j] = near, FAR
+        rays[3, j], rays[4, j] = depth[j], FAR
         depth[j], outlined[j] = -ONE, 0
     order = np.arange(num_rays)
-    active, width = num_rays, scene.style[8]
+    active, width = num_rays, scene.style[LINE_WIDTH]
     for step in range(MAX_STEPS):
         for axis in range(3):
             for j in range(active):
@@ -91,16 +102,20 @@ def march(scene, chosen, num_chosen, near, far, directions, num_rays, depth, out
 
 
 @compiled
-def trace_packet(scene, screen, num_rays, lists, counts, interval, colours, labels, buffers):
-    """Colours [3, packet] (display values in 0 to 1) and labels of the rays through `screen`."""
+def trace_packet(scene, num_rays, lists, counts, far, packet, buffers):
+    """Trace the rays of a packet: screen places, depths, colours and labels.
+
+    `packet` is a tuple of screen places [2, n], depths [n] (where to start; then where the ray
+    ended, -1 for a miss), colours [3, n] (display values in 0 to 1) and labels [n].
+    """
+    screen, depth, colours, labels = packet
     directions, hits = buffers[15:18], buffers[18:21]
-    depth, flags = np.empty(num_rays, np.float32), np.empty(num_rays, np.uint8)
+    flags = np.empty(num_rays, np.uint8)
     for j in range(num_rays):
         ray_direction(scene.camera, screen[0, j], screen[1, j], directions, j)
         background(scene.backdrop, screen[0, j], screen[1, j], colours, j)
         labels[j] = 0
-    near, far = interval
-    march(scene, lists[0], counts[0], near, far, directions, num_rays, depth, flags, buffers)
+    march(scene, lists[0], counts[0], far, directions, num_rays, depth, flags, buffers)
     index, num_hits = np.empty(num_rays, np.int64), 0
     for j in range(num_rays):
         if depth[j] >= ZERO:
@@ -120,20 +135,11 @@ def trace_packet(scene, screen, num_rays, lists, counts, interval, colours, labe
 @compiled
 def cull_tile(scene, top, left, size, resolution, lists):
     """Choose primitives for one tile: those that rays can meet, and those that can occlude."""
-    axis, corner = np.empty((3, 1), np.float32), np.empty((3, 1), np.float32)
     unit = np.float32(2.0) / np.float32(resolution)
-    half = HALF * np.float32(size)
-    ray_direction(
-        scene.camera, (np.float32(left) + half) * unit - ONE, ONE - (np.float32(top) + half) * unit,
-        axis, 0,
-    )
-    ray_direction(
-        scene.camera, np.float32(left) * unit - ONE, ONE - np.float32(top) * unit, corner, 0
-    )
-    cosine = axis[0, 0] * corner[0, 0] + axis[1, 0] * corner[1, 0] + axis[2, 0] * corner[2, 0]
-    spread = np.float32(1.3) * math.sqrt(max(ZERO, ONE - cosine * cosine)) / cosine
-    count, near, far = choose_primitives(scene, axis, spread, scene.style[8], lists[0])
-    wide, _, _ = choose_primitives(scene, axis, spread, OCCLUSION_REACH, lists[1])
+    x0, x1 = np.float32(left) * unit - ONE, np.float32(left + size) * unit - ONE
+    y0, y1 = ONE - np.float32(top + size) * unit, ONE - np.float32(top) * unit
+    count, near, far = choose_primitives(scene, x0, x1, y0, y1, scene.style[LINE_WIDTH], lists[0])
+    wide, _, _ = choose_primitives(scene, x0, x1, y0, y1, OCCLUSION_REACH, lists[1])
     return (count, wide), (near, far)
 
 
@@ -152,28 +158,38 @@ def needs_samples(colours, labels, y, x):
 
 
 @compiled
-def trace_centres(scene, top, left, size, culled, colours, labels, packet, buffers):
+def trace_centres(scene, top, left, size, culled, colours, depths, labels, packet, buffers):
     """Take one sample at the centre of each pixel of a tile."""
-    screen, packet_colours, packet_labels = packet
+    screen, packet_depths, packet_colours, packet_labels = packet
     lists, counts, interval = culled
     unit = np.float32(2.0) / np.float32(labels.shape[0])
     for j in range(size * size):
         screen[0, j] = (np.float32(left + j % size) + HALF) * unit - ONE
         screen[1, j] = ONE - (np.float32(top + j // size) + HALF) * unit
-    trace_packet(
-        scene, screen, size * size, lists, counts, interval, packet_colours, packet_labels, buffers
-    )
+        packet_depths[j] = interval[0]
+    trace_packet(scene, size * size, lists, counts, interval[1], packet, buffers)
     for j in range(size * size):
         y, x = top + j // size, left + j % size
-        labels[y, x] = packet_labels[j]
+        labels[y, x], depths[y, x] = packet_labels[j], packet_depths[j]
         for channel in range(3):
             colours[channel, y, x] = packet_colours[channel, j]
 
 
 @compiled
-def refine_tile(scene, top, left, size, culled, colours, labels, refined, packet, buffers):
+def safe_start(depths, y, x, near):
+    """Depth a little before the nearest hit among a pixel and its neighbours."""
+    resolution, nearest = depths.shape[0], FAR
+    for v in range(max(y - 1, 0), min(y + 2, resolution)):
+        for u in range(max(x - 1, 0), min(x + 2, resolution)):
+            if depths[v, u] >= ZERO:
+                nearest = min(nearest, depths[v, u])
+    return max(near, nearest - START_SLACK) if nearest < FAR else near
+
+
+@compiled
+def refine_tile(scene, top, left, size, culled, colours, depths, labels, refined, packet, buffers):
     """Replace pixels at edges by the mean of four samples."""
-    screen, packet_colours, packet_labels = packet
+    screen, packet_depths, packet_colours, _ = packet
     lists, counts, interval = culled
     unit = np.float32(2.0) / np.float32(labels.shape[0])
     pixels, count = np.empty((2, size * size), np.int64), 0
@@ -181,16 +197,17 @@ def refine_tile(scene, top, left, size, culled, colours, labels, refined, packet
         y, x = top + j // size, left + j % size
         if needs_samples(colours, labels, y, x):
             pixels[0, count], pixels[1, count] = y, x
+            start = safe_start(depths, y, x, interval[0])
             for k in range(4):
-                shift_x, shift_y = np.float32(0.25 + 0.5 * (k % 2)), np.float32(0.25 + 0.5 * (k // 2))
+                packet_depths[4 * count + k] = start
+                shift_x = np.float32(0.25 + 0.5 * (k % 2))
+                shift_y = np.float32(0.25 + 0.5 * (k // 2))
                 screen[0, 4 * count + k] = (np.float32(x) + shift_x) * unit - ONE
                 screen[1, 4 * count + k] = ONE - (np.float32(y) + shift_y) * unit
             count += 1
     if count == 0:
         return
-    trace_packet(
-        scene, screen, 4 * count, lists, counts, interval, packet_colours, packet_labels, buffers
-    )
+    trace_packet(scene, 4 * count, lists, counts, interval[1], packet, buffers)
     for j in range(count):
         for channel in range(3):
             total = ZERO
@@ -211,23 +228,25 @@ def trace_image(scene, image, mask):
     buffers = np.empty((48, PACKET), np.float32)
     packet = (
         np.empty((2, PACKET), np.float32),
+        np.empty(PACKET, np.float32),
         np.empty((3, PACKET), np.float32),
         np.empty(PACKET, np.uint8),
     )
     colours = np.empty((3, resolution, resolution), np.float32)
+    depths = np.empty((resolution, resolution), np.float32)
     for tile in range(per_side * per_side):
         top, left = size * (tile // per_side), size * (tile % per_side)
         chosen, interval = cull_tile(scene, top, left, size, resolution, lists[tile])
         counts[tile, 0], counts[tile, 1] = chosen
         intervals[tile, 0], intervals[tile, 1] = interval
         culled = (lists[tile], chosen, interval)
-        trace_centres(scene, top, left, size, culled, colours, mask, packet, buffers)
+        trace_centres(scene, top, left, size, culled, colours, depths, mask, packet, buffers)
     refined = colours.copy()
     for tile in range(per_side * per_side):
         top, left = size * (tile // per_side), size * (tile % per_side)
         chosen = (counts[tile, 0], counts[tile, 1])
         culled = (lists[tile], chosen, (intervals[tile, 0], intervals[tile, 1]))
-        refine_tile(scene, top, left, size, culled, colours, mask, refined, packet, buffers)
+        refine_tile(scene, top, left, size, culled, colours, depths, mask, refined, packet, buffers)
     for y in range(resolution):
         for x in range(resolution):
             for channel in range(3):
