@@ -1,0 +1,25 @@
+"""Training and fine-tuning: losses, adaptive augmentation, trainer, runs, command line."""
+
+from sa_helpers.finetuning.augmentation import adjust_probability, augment
+from sa_helpers.finetuning.data import TrainingImages, clay_images, folder_images
+from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, grow, new_networks
+from sa_helpers.finetuning.run import Run, sample_images, sample_sheet
+from sa_helpers.finetuning.settings import TrainingSettings
+from sa_helpers.finetuning.trainer import StepReport, Trainer
+
+__all__ = [
+    "CLAY_CHANNELS",
+    "Run",
+    "StepReport",
+    "Trainer",
+    "TrainingImages",
+    "TrainingSettings",
+    "adjust_probability",
+    "augment",
+    "clay_images",
+    "folder_images",
+    "grow",
+    "new_networks",
+    "sample_images",
+    "sample_sheet",
+]

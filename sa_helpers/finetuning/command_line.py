@@ -1,0 +1,172 @@
+"""Command line of the trainer: `python -m sa_helpers.finetuning --help`."""
+
+import argparse
+import dataclasses
+import shlex
+import sys
+import types
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sa_helpers import checkpoints, runtime
+from sa_helpers.finetuning.data import TrainingImages, clay_images, folder_images
+from sa_helpers.finetuning.initial_networks import grow, new_networks
+from sa_helpers.finetuning.run import Run
+from sa_helpers.finetuning.settings import TrainingSettings
+from sa_helpers.finetuning.trainer import Trainer
+from sa_helpers.networks import Discriminator, Generator
+
+_DESCRIPTION = """
+Train a StyleGAN2, or fine-tune a child from a parent. The run lives in a folder; the same command
+again continues it where it stopped. Examples:
+
+  # a parent from scratch at 64 px, then grown to 128 px
+  python -m sa_helpers.finetuning runs/human64 --data clay:human --img-resolution 64 --total-kimg 100
+  python -m sa_helpers.finetuning runs/human --data clay:human --grow-from runs/human64/model --total-kimg 100
+
+  # a child from it, and one from your own folder of images
+  python -m sa_helpers.finetuning runs/dog --data clay:dog --parent runs/human/model --total-kimg 32
+  python -m sa_helpers.finetuning runs/mine --data path/to/images --parent runs/human/model --total-kimg 10 --ada-target 0.6
+"""  # noqa: E501
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status (0 done, 1 refused with a message)."""
+    options = build_parser().parse_args(arguments)
+    try:
+        _run(options, command=shlex.join(arguments if arguments is not None else sys.argv[1:]))
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command continues from the last state", file=sys.stderr)
+        return 130
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser: where and what, then one option a field of `TrainingSettings`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sa_helpers.finetuning",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, help="folder of the run")
+    parser.add_argument("--data", required=True, help="clay:DOMAIN, or a folder of images")
+    parser.add_argument(
+        "--num-images", type=int, default=16000, help="clay images to render (default %(default)s)"
+    )
+    parser.add_argument(
+        "--first-seed", type=int, default=0, help="seed of the first clay image (default 0)"
+    )
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--parent", type=Path, help="model to fine-tune")
+    start.add_argument("--grow-from", type=Path, help="model of half the resolution to grow")
+    parser.add_argument(
+        "--img-resolution", type=int, help="pixels; from scratch only (default 128)"
+    )
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_argument("--num-threads", type=int, help="CPU threads (default: all)")
+    parser.add_argument(
+        "--num-evaluation-images", type=int, default=1000, help="images in each distance"
+    )
+    settings = parser.add_argument_group("settings", "see sa_helpers.finetuning.TrainingSettings")
+    for field in dataclasses.fields(TrainingSettings):
+        _add_setting(settings, field)
+    return parser
+
+
+def _add_setting(group: argparse._ArgumentGroup, field: dataclasses.Field[Any]) -> None:
+    flag = "--" + field.name.replace("_", "-")
+    kind = typing.get_type_hints(TrainingSettings)[field.name]
+    if field.default is dataclasses.MISSING:
+        group.add_argument(flag, type=kind, required=True)
+    elif kind is bool:
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=field.default)
+    elif typing.get_origin(kind) is tuple:
+        group.add_argument(flag, type=float, nargs="*", default=field.default, metavar="KIMG")
+    elif isinstance(kind, types.UnionType):
+        group.add_argument(flag, type=_number_or_none, default=field.default, metavar="X|none")
+    else:
+        group.add_argument(flag, type=kind, default=field.default, help="default %(default)s")
+
+
+def _number_or_none(text: str) -> float | None:
+    return None if text.lower() == "none" else float(text)
+
+
+def _run(options: argparse.Namespace, *, command: str) -> None:
+    settings = TrainingSettings.from_dict(
+        {f.name: getattr(options, f.name) for f in dataclasses.fields(TrainingSettings)}
+    )
+    if options.num_threads:
+        torch.set_num_threads(options.num_threads)
+    device = torch.device(options.device) if options.device else runtime.default_device()
+    generator, discriminator, parent = _initial_networks(options, seed=settings.seed)
+    data = _training_images(options, img_resolution=generator.config.img_resolution)
+    trainer = Trainer(
+        generator=generator,
+        discriminator=discriminator,
+        data=data,
+        settings=settings,
+        device=device,
+        dtype=runtime.compute_dtype(device),
+    )
+    provenance = {
+        "parent": parent,
+        "command": f"python -m sa_helpers.finetuning {command}",
+        "num_threads": torch.get_num_threads(),
+    }
+    run = Run(
+        trainer,
+        options.folder,
+        provenance=provenance,
+        num_evaluation_images=options.num_evaluation_images,
+        report=lambda line: print(line, flush=True),
+    )
+    print(f"finished: {run.train()}")
+
+
+def _initial_networks(
+    options: argparse.Namespace, *, seed: int
+) -> tuple[Generator, Discriminator, dict[str, Any] | None]:
+    """Networks to start from, and what the record says of their origin."""
+    origin: Path | None = options.parent or options.grow_from
+    if origin is None:
+        generator, discriminator = new_networks(
+            img_resolution=options.img_resolution or 128, seed=seed
+        )
+        return generator, discriminator, None
+    if options.img_resolution is not None:
+        raise ValueError(
+            f"--img-resolution {options.img_resolution} goes with training from scratch only; "
+            "leave it out, the parent decides."
+        )
+    loaded = checkpoints.load_model(origin)
+    if loaded.discriminator is None:
+        raise ValueError(
+            f"{origin} holds no discriminator, which training needs; choose a model that has one."
+        )
+    parent = {"name": origin.parent.name if origin.stem == "model" else origin.stem,
+              "sha256": loaded.record["sha256"],
+              "is_grown": options.grow_from is not None}  # fmt: skip
+    if options.grow_from is None:
+        return loaded.generator, loaded.discriminator, parent
+    generator, discriminator = grow(loaded.generator, loaded.discriminator, seed=seed)
+    return generator, discriminator, parent
+
+
+def _training_images(options: argparse.Namespace, *, img_resolution: int) -> TrainingImages:
+    kind, _, domain = options.data.partition(":")
+    if kind == "clay" and domain:
+        return clay_images(
+            domain,
+            num_images=options.num_images,
+            img_resolution=img_resolution,
+            first_seed=options.first_seed,
+        )
+    return folder_images(Path(options.data), img_resolution=img_resolution)

@@ -1,0 +1,193 @@
+"""Training images: a clay domain rendered once, or any folder of images.
+
+Both end as one uint8 array on disk that is mapped into memory, so a data set larger than the
+memory works and a second run starts at once.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from sa_helpers import clay, images, runtime
+
+_IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+_RENDER_RESOLUTION = 128
+_RENDER_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """A set of square images of one size, with a description that goes into the run record.
+
+    Args:
+        array: The images, channels last, possibly mapped from disk.
+        description: Where they come from; two sets with equal descriptions hold equal images.
+    """
+
+    array: UInt8[np.ndarray, "num_images size size 3"]
+    description: dict[str, Any]
+
+    def __len__(self) -> int:
+        """Number of images, mirrored copies not counted."""
+        return len(self.array)
+
+    @property
+    def img_resolution(self) -> int:
+        """Side length in pixels."""
+        return int(self.array.shape[1])
+
+    def batch(
+        self, step: int, *, batch_size: int, seed: int, is_mirrored: bool
+    ) -> Float[Tensor, "batch 3 size size"]:
+        """The images of one training step; equal arguments give equal images.
+
+        Every image is shown once before any is shown again, in an order that depends on `seed`
+        and on the number of the pass.
+        """
+        first = step * batch_size
+        positions = np.arange(first, first + batch_size)
+        passes, offsets = np.divmod(positions, len(self))
+        order = {int(p): _permutation(len(self), seed=seed, epoch=int(p)) for p in set(passes)}
+        indices = [order[int(p)][o] for p, o in zip(passes, offsets, strict=True)]
+        chosen = np.stack([self.array[i] for i in indices])
+        if is_mirrored:
+            is_flipped = np.random.default_rng([seed, step, 1]).random(batch_size) < 0.5
+            chosen[is_flipped] = chosen[is_flipped, :, ::-1]
+        return images.from_uint8(chosen)
+
+
+def _permutation(num_images: int, *, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng([seed, epoch, 0]).permutation(num_images)
+
+
+def clay_images(
+    domain: str,
+    *,
+    num_images: int,
+    img_resolution: int,
+    first_seed: int = 0,
+    cache_dir: Path | None = None,
+) -> TrainingImages:
+    """Render `num_images` of a clay domain with the seeds from `first_seed` on.
+
+    The images are rendered at 128 px and averaged down where `img_resolution` is lower.
+
+    Raises:
+        ValueError: Unknown domain, or a resolution that does not divide 128.
+    """
+    if img_resolution < 1 or _RENDER_RESOLUTION % img_resolution:
+        raise ValueError(
+            f"img_resolution is {img_resolution}, but clay images are rendered at "
+            f"{_RENDER_RESOLUTION} px and averaged down, so it has to divide that."
+        )
+    description = {
+        "kind": "clay",
+        "domain": domain,
+        "num_images": num_images,
+        "first_seed": first_seed,
+        "first_images_sha256": _first_images_digest(domain, first_seed),
+    }
+    seeds = range(first_seed, first_seed + num_images)
+    rendered = _cached(
+        description,
+        lambda: (clay.render(domain, chunk).images for chunk in _chunks(domain, seeds)),
+        shape=(num_images, _RENDER_RESOLUTION, _RENDER_RESOLUTION, 3),
+        folder=cache_dir or runtime.cache_dir() / "training_images",
+    )
+    averaged = _average_down(rendered, factor=_RENDER_RESOLUTION // img_resolution)
+    return TrainingImages(averaged, {**description, "img_resolution": img_resolution})
+
+
+def _chunks(domain: str, seeds: range) -> Iterator[range]:
+    starts = range(0, len(seeds), _RENDER_CHUNK)
+    for start in runtime.progress(starts, desc=f"rendering {domain}"):
+        yield seeds[start : start + _RENDER_CHUNK]
+
+
+def folder_images(
+    folder: Path, *, img_resolution: int, cache_dir: Path | None = None
+) -> TrainingImages:
+    """Read every image below `folder`, cut to a centred square and resized.
+
+    Files that cannot be read are named in a warning of the log and left out.
+
+    Raises:
+        FileNotFoundError: No such folder, or no readable image in it.
+    """
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _IMAGE_SUFFIXES)
+    readable: list[np.ndarray] = []
+    digest = hashlib.sha256()
+    for path in runtime.progress(paths, desc=f"reading {folder.name}"):
+        try:
+            readable.append(images.read_image(path, img_resolution=img_resolution))
+        except (OSError, ValueError) as error:
+            logging.getLogger(__name__).warning("left out %s: %s", path, error)
+            continue
+        digest.update(readable[-1].tobytes())
+    if not readable:
+        raise FileNotFoundError(
+            f"{folder} holds no readable image; put images there that end in one of "
+            f"{', '.join(sorted(_IMAGE_SUFFIXES))}."
+        )
+    description = {
+        "kind": "folder",
+        "name": folder.name,
+        "num_images": len(readable),
+        "img_resolution": img_resolution,
+        "sha256": digest.hexdigest(),
+    }
+    return TrainingImages(np.stack(readable), description)
+
+
+def _average_down(array: np.ndarray, *, factor: int) -> np.ndarray:
+    """Mean over blocks of `factor` pixels, a chunk of images at a time to bound the memory."""
+    if factor == 1:
+        return array
+    n, size = len(array), array.shape[1] // factor
+    averaged = np.empty((n, size, size, 3), np.uint8)
+    for start in range(0, n, _RENDER_CHUNK):
+        chunk = array[start : start + _RENDER_CHUNK]
+        blocks = chunk.reshape(len(chunk), size, factor, size, factor, 3)
+        averaged[start : start + len(chunk)] = np.rint(blocks.mean(axis=(2, 4)))
+    return averaged
+
+
+def _first_images_digest(domain: str, first_seed: int) -> str:
+    """Digest of a few renders, so that a change of the domain's looks renders the set anew."""
+    first = clay.render(domain, range(first_seed, first_seed + 8)).images
+    return hashlib.sha256(first.tobytes()).hexdigest()[:16]
+
+
+def _cached(
+    description: dict[str, Any],
+    chunks: Callable[[], Iterator[np.ndarray]],
+    *,
+    shape: tuple[int, int, int, int],
+    folder: Path,
+) -> np.ndarray:
+    """Map the array of `description` from the cache, writing it first where it is missing."""
+    key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:24]
+    path = folder / f"{key}.npy"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+        try:
+            target = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+            filled = 0
+            for chunk in chunks():
+                target[filled : filled + len(chunk)] = chunk
+                filled += len(chunk)
+            target.flush()
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    return np.load(path, mmap_mode="r")

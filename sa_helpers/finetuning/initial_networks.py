@@ -1,0 +1,96 @@
+"""The networks a run starts from: new, a parent's, or a parent grown by one resolution."""
+
+import torch
+
+from sa_helpers.networks import (
+    Discriminator,
+    DiscriminatorConfig,
+    Generator,
+    GeneratorConfig,
+)
+
+CLAY_CHANNELS = {4: 128, 8: 128, 16: 96, 32: 64, 64: 32, 128: 16}
+"""Feature maps per resolution of the shipped clay models."""
+
+
+def new_networks(
+    *,
+    img_resolution: int,
+    seed: int,
+    channels: dict[int, int] | None = None,
+    latent_dim: int = 128,
+    num_mapping_layers: int = 4,
+) -> tuple[Generator, Discriminator]:
+    """Randomly initialised networks; equal arguments give equal weights.
+
+    Args:
+        img_resolution: Side of the images in pixels, a power of two from 8.
+        channels: Feature maps per resolution; None takes those of the shipped models.
+        latent_dim: Width of z and of w.
+
+    Raises:
+        ValueError: `channels` lacks a resolution up to `img_resolution`.
+    """
+    available = channels or CLAY_CHANNELS
+    needed = [2**i for i in range(2, img_resolution.bit_length())]
+    missing = [r for r in needed if r not in available]
+    if missing:
+        raise ValueError(
+            f"No number of channels is known for the resolutions {missing}; pass channels with "
+            f"an entry for each of {needed}."
+        )
+    widths = {r: available[r] for r in needed}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        generator = Generator(
+            GeneratorConfig(
+                img_resolution=img_resolution,
+                channels=widths,
+                z_dim=latent_dim,
+                w_dim=latent_dim,
+                num_mapping_layers=num_mapping_layers,
+            )
+        )
+        discriminator = Discriminator(
+            DiscriminatorConfig(img_resolution=img_resolution, channels=widths)
+        )
+    return generator, discriminator
+
+
+def grow(
+    generator: Generator,
+    discriminator: Discriminator,
+    *,
+    seed: int,
+    num_channels: int | None = None,
+) -> tuple[Generator, Discriminator]:
+    """Networks of twice the resolution that keep every weight of the given ones.
+
+    The new block's tRGB starts at zero, so the grown generator's first images are its parent's,
+    enlarged.
+
+    Args:
+        num_channels: Feature maps of the new resolution; None takes the shipped models' number.
+    """
+    config = generator.config
+    img_resolution = 2 * config.img_resolution
+    width = num_channels or CLAY_CHANNELS[img_resolution]
+    new_generator, new_discriminator = new_networks(
+        img_resolution=img_resolution,
+        seed=seed,
+        channels={**config.channels, img_resolution: width},
+        latent_dim=config.z_dim,
+        num_mapping_layers=config.num_mapping_layers,
+    )
+    _copy_shared(generator, new_generator)
+    _copy_shared(discriminator, new_discriminator)
+    with torch.no_grad():
+        new_generator.get_parameter(f"synthesis.b{img_resolution}.torgb.weight").zero_()
+    return new_generator, new_discriminator
+
+
+def _copy_shared(source: torch.nn.Module, target: torch.nn.Module) -> None:
+    """Copy the entries that both networks have; only the discriminator's fromrgb is left over."""
+    shared = target.state_dict()
+    shared.update({k: v for k, v in source.state_dict().items() if k in shared})
+    target.load_state_dict(shared)

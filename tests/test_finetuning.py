@@ -1,0 +1,378 @@
+"""Training: losses against closed forms, augmentation, the trainer, and runs that resume."""
+
+import copy
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sa_helpers import clay, images
+from sa_helpers.checkpoints import load_model
+from sa_helpers.finetuning import (
+    Trainer,
+    TrainingImages,
+    TrainingSettings,
+    adjust_probability,
+    augment,
+    clay_images,
+    folder_images,
+    grow,
+    losses,
+    new_networks,
+)
+from sa_helpers.finetuning.command_line import build_parser, main
+
+CHANNELS = {4: 8, 8: 8, 16: 8}
+
+
+def tiny_networks(img_resolution: int = 8, seed: int = 0):
+    return new_networks(
+        img_resolution=img_resolution,
+        seed=seed,
+        channels=CHANNELS,
+        latent_dim=8,
+        num_mapping_layers=2,
+    )
+
+
+def tiny_images(num_images: int = 24, size: int = 8) -> TrainingImages:
+    array = np.random.default_rng(0).integers(0, 256, (num_images, size, size, 3), dtype=np.uint8)
+    return TrainingImages(array, {"kind": "test"})
+
+
+def tiny_trainer(**settings) -> Trainer:
+    generator, discriminator = tiny_networks()
+    return Trainer(
+        generator=generator,
+        discriminator=discriminator,
+        data=tiny_images(),
+        settings=TrainingSettings(**{"total_kimg": 1, "batch_size": 4, **settings}),
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+    )
+
+
+class TestLosses:
+    def test_logistic_losses_at_zero_logits_are_log_two(self):
+        zero = torch.zeros(3, 1)
+        assert losses.generator_loss(zero).item() == pytest.approx(math.log(2))
+        assert losses.discriminator_loss(zero, zero).item() == pytest.approx(2 * math.log(2))
+
+    def test_r1_of_a_linear_discriminator_is_its_squared_weight_norm(self):
+        weight = torch.randn(3, 4, 4)
+        images = torch.randn(5, 3, 4, 4, requires_grad=True)
+        logits = (images * weight).sum(dim=(1, 2, 3))[:, None]
+        penalty = losses.r1_penalty(logits, images)
+        assert penalty.item() == pytest.approx(weight.square().sum().item(), rel=1e-5)
+
+    def test_path_length_of_a_linear_generator_is_its_projected_noise(self):
+        matrix = torch.randn(48, 6)
+        w_plus = torch.randn(2, 1, 6, requires_grad=True)
+        images = (w_plus[:, 0] @ matrix.T).reshape(2, 3, 4, 4)
+        noise = torch.randn(2, 3, 4, 4)
+        expected = (noise.reshape(2, 48) @ matrix / 4).norm(dim=1)
+        lengths = losses.path_lengths(images, w_plus, image_noise=noise)
+        torch.testing.assert_close(lengths, expected)
+
+
+class TestAugmentation:
+    def test_probability_zero_changes_nothing(self):
+        batch = torch.rand(4, 3, 16, 16)
+        assert augment(batch, probability=0, rng=torch.Generator()) is batch
+
+    def test_identity_draws_leave_the_image_as_it_is(self):
+        batch = torch.rand(4, 3, 16, 16) * 2 - 1
+        seen = augment(batch, probability=1e-9, rng=torch.Generator().manual_seed(0))
+        torch.testing.assert_close(seen, batch, atol=1e-5, rtol=0)
+
+    def test_probability_one_changes_every_image_and_keeps_a_gradient(self):
+        batch = (torch.rand(8, 3, 16, 16) * 2 - 1).requires_grad_(True)
+        seen = augment(batch, probability=1, rng=torch.Generator().manual_seed(0))
+        assert ((seen - batch).abs().mean(dim=(1, 2, 3)) > 0.01).all()
+        (gradient,) = torch.autograd.grad(seen.sum(), batch)
+        assert gradient.abs().sum() > 0
+
+    def test_grey_images_keep_their_hue_free_colour(self):
+        """Every colour transform maps the grey axis to itself."""
+        batch = torch.full((16, 3, 8, 8), 0.3)
+        seen = augment(batch, probability=1, rng=torch.Generator().manual_seed(1))
+        assert (seen.amax(dim=1) - seen.amin(dim=1)).abs().max() < 1e-5
+
+    def test_same_seed_same_result(self):
+        batch = torch.rand(4, 3, 8, 8)
+        first, second = (
+            augment(batch, probability=0.5, rng=torch.Generator().manual_seed(3)) for _ in range(2)
+        )
+        assert torch.equal(first, second)
+
+    def test_refuses_a_probability_above_one(self):
+        with pytest.raises(ValueError, match=r"probability is 1\.5"):
+            augment(torch.zeros(1, 3, 8, 8), probability=1.5, rng=torch.Generator())
+
+    @given(
+        probability=st.floats(0, 1),
+        sign_mean=st.floats(-1, 1),
+        num_images=st.integers(1, 10_000),
+    )
+    def test_the_controller_moves_towards_the_target_and_stays_a_probability(
+        self, probability, sign_mean, num_images
+    ):
+        moved = adjust_probability(
+            probability, sign_mean=sign_mean, target=0.6, num_images=num_images, ada_kimg=100
+        )
+        assert 0 <= moved <= 1
+        assert (moved - probability) * (sign_mean - 0.6) >= 0
+
+
+class TestData:
+    def test_every_image_is_shown_once_per_pass(self):
+        array = np.arange(12, dtype=np.uint8)[:, None, None, None].repeat(3, axis=3)
+        data = TrainingImages(array, {})
+        shown = [
+            data.batch(step, batch_size=4, seed=1, is_mirrored=False)[:, 0, 0, 0]
+            for step in range(6)
+        ]
+        values = images.to_uint8(torch.cat(shown)[:, None, None, None].expand(-1, 3, 1, 1))
+        first, second = values[:12, 0, 0, 0].tolist(), values[12:, 0, 0, 0].tolist()
+        assert sorted(first) == sorted(second) == list(range(12))
+        assert first != second
+
+    def test_mirroring_flips_about_half_of_the_images(self):
+        array = np.zeros((1, 2, 2, 3), np.uint8)
+        array[:, :, 1] = 255
+        batch = TrainingImages(array, {}).batch(0, batch_size=400, seed=0, is_mirrored=True)
+        share = (batch[:, 0, 0, 0] > 0).float().mean().item()
+        assert 0.4 < share < 0.6
+
+    def test_clay_images_are_the_rendered_ones_and_come_back_from_the_cache(self, tmp_path):
+        arguments = dict(num_images=2, img_resolution=32, first_seed=5, cache_dir=tmp_path)
+        first = clay_images("human", **arguments)
+        second = clay_images("human", **arguments)
+        assert len(list(tmp_path.iterdir())) == 1
+        assert np.array_equal(first.array, second.array)
+        rendered = images.from_uint8(clay.render("human", [5, 6]).images)
+        averaged = torch.nn.functional.avg_pool2d(rendered, 4)
+        assert (images.from_uint8(np.asarray(first.array)) - averaged).abs().max() < 0.01
+
+    def test_a_resolution_that_does_not_divide_128_is_refused(self, tmp_path):
+        with pytest.raises(ValueError, match="divide 128"):
+            clay_images("human", num_images=1, img_resolution=96, cache_dir=tmp_path)
+
+    def test_a_broken_file_is_named_and_left_out(self, tmp_path, caplog):
+        images.write_png(tmp_path / "good.png", np.zeros((20, 30, 3), np.uint8))
+        (tmp_path / "broken.png").write_bytes(b"not an image")
+        data = folder_images(tmp_path, img_resolution=16)
+        assert data.array.shape == (1, 16, 16, 3)
+        assert "broken.png" in caplog.text
+
+    def test_an_empty_folder_says_what_to_do(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="holds no readable image"):
+            folder_images(tmp_path, img_resolution=16)
+
+
+class TestInitialNetworks:
+    def test_equal_seeds_give_equal_weights_and_leave_global_randomness_alone(self):
+        torch.manual_seed(0)
+        expected = torch.rand(1)
+        torch.manual_seed(0)
+        first, second = tiny_networks()[0], tiny_networks()[0]
+        assert torch.equal(torch.rand(1), expected)
+        for name, value in first.state_dict().items():
+            assert torch.equal(value, second.state_dict()[name]), name
+
+    def test_a_grown_generator_first_shows_its_parent_enlarged(self):
+        generator, discriminator = tiny_networks()
+        z = torch.randn(2, 8)
+        small = generator(z, truncation_psi=1.0)
+        grown, grown_discriminator = grow(generator, discriminator, seed=1, num_channels=4)
+        large = grown(z, truncation_psi=1.0)
+        assert large.shape == (2, 3, 16, 16)
+        # The skip path enlarges with a smoothing filter: the means stay, up to the border.
+        torch.testing.assert_close(
+            large.mean(dim=(2, 3)), small.mean(dim=(2, 3)), atol=0.15, rtol=0.15
+        )
+        assert torch.equal(
+            grown_discriminator.state_dict()["b8.conv0.weight"],
+            discriminator.state_dict()["b8.conv0.weight"],
+        )
+
+    def test_an_unknown_width_is_asked_for(self):
+        with pytest.raises(ValueError, match=r"resolutions \[256\]"):
+            new_networks(img_resolution=256, seed=0)
+
+
+class TestTrainer:
+    def test_a_restored_trainer_repeats_the_original_bit_for_bit(self):
+        settings = dict(ada_target=0.6, ada_kimg=0.1, path_length_weight=2.0, r1_interval=3)
+        original = tiny_trainer(**settings)
+        for _ in range(3):
+            original.step()
+        restored = tiny_trainer(**settings)
+        restored.load_state_dict(copy.deepcopy(original.state_dict()))
+        for _ in range(5):
+            assert original.step() == restored.step()
+        assert_equal_states(original.state_dict(), restored.state_dict())
+
+    def test_both_networks_and_the_average_move(self):
+        trainer = tiny_trainer()
+        before = copy.deepcopy(trainer.state_dict())
+        trainer.step()
+        for name in ("generator", "discriminator", "generator_ema"):
+            changed = [
+                not torch.equal(before[name][key], value)
+                for key, value in trainer.state_dict()[name].items()
+            ]
+            assert any(changed), name
+
+    def test_the_discriminator_learns_to_tell_its_images_apart(self):
+        trainer = tiny_trainer(r1_gamma=0.1, learning_rate=0.01)
+        reports = [trainer.step() for _ in range(60)]
+        assert np.mean([r.discriminator_loss for r in reports[-10:]]) < 1.3
+
+    def test_frozen_blocks_keep_the_parents_weights(self):
+        trainer = tiny_trainer(num_frozen_discriminator_blocks=1)
+        before = copy.deepcopy(trainer.discriminator.state_dict())
+        trainer.step()
+        after = trainer.discriminator.state_dict()
+        for name, value in before.items():
+            is_frozen = name.startswith("b8.")
+            if is_frozen:
+                assert torch.equal(value, after[name]), name
+        assert not torch.equal(before["b4.fc.weight"], after["b4.fc.weight"])
+
+    def test_a_diverged_loss_stops_the_run_with_a_remedy(self):
+        trainer = tiny_trainer()
+        with torch.no_grad():
+            trainer.discriminator.get_parameter("b4.out.bias").fill_(float("nan"))
+        with pytest.raises(FloatingPointError, match="lower learning_rate"):
+            trainer.step()
+
+    def test_resolutions_have_to_agree(self):
+        generator, discriminator = tiny_networks(16)
+        with pytest.raises(ValueError, match="generator 16 px, discriminator 16 px, images 8 px"):
+            Trainer(
+                generator=generator,
+                discriminator=discriminator,
+                data=tiny_images(),
+                settings=TrainingSettings(total_kimg=1),
+                device=torch.device("cpu"),
+                dtype=torch.float32,
+            )
+
+
+class TestSettings:
+    @given(
+        st.sampled_from(["batch_size", "learning_rate", "ada_target", "r1_gamma"]),
+        st.floats(max_value=-0.01, allow_nan=False, allow_infinity=False),
+    )
+    def test_negative_values_are_refused_by_name(self, name, value):
+        with pytest.raises(ValueError, match=name):
+            TrainingSettings(**{"total_kimg": 1, name: value})
+
+    def test_settings_survive_a_round_trip(self):
+        settings = TrainingSettings(total_kimg=3, snapshot_kimg=(1, 2), ada_target=0.6)
+        assert TrainingSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+
+    def test_the_command_line_offers_every_setting(self):
+        options = build_parser().parse_args(
+            ["f", "--data", "clay:human", "--total-kimg", "4", "--no-is-mirrored",
+             "--ada-target", "0.6", "--ema-rampup", "none", "--snapshot-kimg", "1", "2"]
+        )  # fmt: skip
+        assert options.ada_target == 0.6
+        assert options.ema_rampup is None
+        assert options.snapshot_kimg == [1.0, 2.0]
+        assert not options.is_mirrored
+
+
+@pytest.fixture(scope="module")
+def image_folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        images.write_png(folder / f"{i}.png", rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+    return folder
+
+
+def run_arguments(folder: Path, image_folder: Path) -> list[str]:
+    return [
+        str(folder), "--data", str(image_folder), "--img-resolution", "8", "--total-kimg", "0.48",
+        "--batch-size", "8", "--state-kimg", "0.08", "--evaluation-kimg", "0.4",
+        "--num-evaluation-images", "8", "--snapshot-kimg", "0.16", "--num-threads", "1",
+        "--device", "cpu",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory, image_folder) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    assert main(run_arguments(folder, image_folder)) == 0
+    return folder
+
+
+class TestRun:
+    def test_a_run_leaves_model_record_sheets_and_snapshots(self, finished_run):
+        model = load_model(finished_run / "model")
+        assert model.discriminator is not None
+        record = json.loads((finished_run / "record.json").read_text())
+        assert record["kimg"] == 0.48
+        assert [d["kimg"] for d in record["distance"]["curve"]] == [0.0, 0.4, 0.48]
+        assert "efficientnet-lite0" in record["distance"]["name"].lower()
+        assert load_model(finished_run / "snapshots" / "0.16kimg").record["kimg"] == 0.16
+        assert len(list((finished_run / "sheets").glob("*.png"))) == 3
+
+    def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
+        self, tmp_path, image_folder, finished_run
+    ):
+        command = [sys.executable, "-m", "sa_helpers.finetuning"]
+        command += run_arguments(tmp_path, image_folder)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        while not (tmp_path / "state.pt").exists():
+            assert process.poll() is None, "the run ended before it saved a state"
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not (tmp_path / "model.safetensors").exists()
+        resumed = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "resumed at kimg" in resumed.stdout
+        for name in ("model.safetensors", "snapshots/0.16kimg.safetensors"):
+            assert (tmp_path / name).read_bytes() == (finished_run / name).read_bytes()
+
+    def test_other_settings_do_not_continue_a_run(self, finished_run, image_folder, capsys):
+        arguments = [*run_arguments(finished_run, image_folder), "--learning-rate", "0.1"]
+        assert main(arguments) == 1
+        assert "learning_rate: 0.002 there, 0.1 now" in capsys.readouterr().err
+
+    def test_a_damaged_state_says_so(self, tmp_path, image_folder, capsys):
+        (tmp_path / "state.pt").write_bytes(b"\x00" * 100)
+        assert main(run_arguments(tmp_path, image_folder)) == 1
+        assert "is damaged" in capsys.readouterr().err
+
+    def test_a_missing_parent_says_so(self, tmp_path, image_folder, capsys):
+        arguments = [str(tmp_path), "--data", str(image_folder), "--total-kimg", "1"]
+        assert main([*arguments, "--parent", str(tmp_path / "nobody")]) == 1
+        assert "nobody" in capsys.readouterr().err
+
+
+def assert_equal_states(first, second) -> None:
+    assert type(first) is type(second)
+    if isinstance(first, torch.Tensor):
+        assert torch.equal(first, second)
+    elif isinstance(first, dict):
+        assert first.keys() == second.keys()
+        for key in first:
+            assert_equal_states(first[key], second[key])
+    elif isinstance(first, list | tuple):
+        for one, other in zip(first, second, strict=True):
+            assert_equal_states(one, other)
+    else:
+        assert first == second
