@@ -47,10 +47,6 @@ def add_body(scene: Scene, factors: Factors, colours: Colours) -> None:
         (0, -0.45, -0.20), (0, -1.35, -0.26), (0.53, 0.66), blend=0.2, region="neck", **fur
     )
     scene.add_ellipsoid((0, -1.35, 0.50), (0.40, 0.66, 0.48), colour=colours["chest"], edge=0.08, operation=P.PAINT)
-    if factors["curl"] > 0.0 or factors["ruff"] > 0.0:
-        fluff = {**fur, "colour": colours["chest"], "region": "cloth", "blend": 0.08}
-        for x, y in ((0.0, -1.42), (0.24, -1.28), (-0.24, -1.28)):
-            scene.add_ellipsoid((x, y, 0.30 - 0.4 * abs(x)), (0.17, 0.24, 0.16), **fluff)
     if factors["collar"]:
         add_collar(scene, factors)
 
@@ -94,14 +90,21 @@ def add_mouth(scene: Scene, factors: Factors, muzzle: Mapping[str, float]) -> No
 def add_lips(scene: Scene, muzzle: Mapping[str, float]) -> None:
     """Add the dark line of the mouth on the surface, from the middle to both corners."""
     lip, wide = muzzle["lip"], muzzle["wide"]
-    line = [(0.0, lip + 0.05), (0.15 * wide, lip - 0.01), (0.30 * wide, lip + 0.04 + 0.6 * muzzle["smile"]),
-            (0.37 * wide, lip + 0.11 + 1.6 * muzzle["smile"])]
+    smile = muzzle["smile"]
+    line = [
+        (0.0, lip + 0.05),
+        (0.07 * wide, lip + 0.01),
+        (0.15 * wide, lip - 0.01),
+        (0.23 * wide, lip + 0.005 + 0.2 * smile),
+        (0.30 * wide, lip + 0.04 + 0.6 * smile),
+        (0.36 * wide, lip + 0.10 + 1.6 * smile),
+    ]
     depths = scene.front_depths(line).tolist()
     if any(math.isnan(z) for z in depths):
         return
     scene.start_group(blend=0.01, edge=0.012)
     for side in SIDES:
-        spots = [(side * x, y, z - 0.005) for (x, y), z in zip(line, depths, strict=True)]
+        spots = [(side * x, y, z) for (x, y), z in zip(line, depths, strict=True)]
         for start, end in zip(spots, spots[1:], strict=False):
             scene.add_capsule(start, end, (0.03, 0.03), colour=(0.13, 0.08, 0.09), region="mouth",
                               gloss=0.2, blend=0.02)
@@ -221,7 +224,7 @@ def add_nose(scene: Scene, factors: Factors, muzzle: Mapping[str, float]) -> Non
     scene.start_group(blend=0.02, edge=0.015)
     look = {"colour": colour, "region": "nose"}
     scene.add_capsule((0, -0.26, tip + 0.01), (0, muzzle["lip"] + 0.05, tip + 0.012), (0.035, 0.03), gloss=0.2,
-                      **{**look, "colour": scaled(colour, 0.6)})
+                      **{**look, "region": "mouth", "colour": scaled(colour, 0.6)})
     scene.add_ellipsoid((0, -0.17, tip), (0.18 * size, 0.115 * size, 0.13), blend=0.04, gloss=0.9, **look)
     for side in SIDES:
         scene.add_sphere((side * 0.075 * size, -0.22, tip + 0.13), 0.045, colour=scaled(colour, 0.3), edge=0.02,

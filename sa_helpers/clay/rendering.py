@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from sa_helpers.clay import human
+from sa_helpers.clay import dog, human
 from sa_helpers.clay.factors import Factor, Factors, check_factors, sample
 from sa_helpers.clay.scene import Scene
 from sa_helpers.clay.tracing import TILE, trace_image
 
-DOMAINS = {"human": human}
+DOMAINS = {"human": human, "dog": dog}
 MAX_RESOLUTION = 1024
 
 
