@@ -103,13 +103,13 @@ def add_quiff(scene: Scene, factors: Factors, look, wide: float, thick: float) -
 
 
 def add_curls(scene: Scene, factors: Factors, look, wide: float, thick: float) -> None:
-    """Add bumps over the cap in a fixed pattern."""
+    """Add bumps over the cap along a spiral that turns to the side of the parting."""
     size = 0.10 + 0.10 * factors["curl"] * min(1.0, factors["hair_length"] / 0.4)
-    golden = math.pi * (3.0 - math.sqrt(5.0))
+    golden = math.copysign(math.pi * (3.0 - math.sqrt(5.0)), factors["parting"])
     for index in range(40):
         y = 1.0 - 1.5 * (index + 0.5) / 40
         radius, angle = math.sqrt(max(0.0, 1.0 - y * y)), golden * index
-        x, z = radius * math.cos(angle), radius * math.sin(angle)
+        x, z = radius * math.sin(angle), radius * math.cos(angle)
         if z > 0.35 and y < 0.62:
             continue
         scene.add_sphere(
