@@ -1,7 +1,7 @@
 """Run the notebooks whose stored outputs are out of date, each in place.
 
-A notebook is up to date when its metadata hold the fingerprint of all that its outputs depend on: its
-code cells, the code of `sa_helpers` (comments and docstrings do not count), the shipped models
+A notebook is up to date when its metadata hold the fingerprint of all that its outputs depend on:
+its code cells, the code of `sa_helpers` (comments and docstrings do not count), the shipped models
 and the lock file.
 
     python book/run_stale.py            # run what is stale
@@ -138,7 +138,9 @@ def main(arguments: list[str] | None = None) -> int:
     stale = [path for path in paths if options.all or is_stale(path)]
     if options.check:
         for path in stale:
-            print(f"{os.path.relpath(path)} is stale: run `make book` and commit it", file=sys.stderr)
+            print(
+                f"{os.path.relpath(path)} is stale: run `make book` and commit it", file=sys.stderr
+            )
         return 1 if stale else 0
     for path in stale:
         print(f"running {os.path.relpath(path)} ...", flush=True)

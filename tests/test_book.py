@@ -1,0 +1,118 @@
+"""The book's sources: table of contents, bibliography, cross-references, assets."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+BOOK = ROOT / "book"
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
+
+
+def toc_files() -> list[str]:
+    """List the pages of the table of contents, as paths without suffix."""
+    toc = yaml.safe_load((BOOK / "_toc.yml").read_text())
+    return [toc["root"]] + [
+        chapter["file"] for part in toc["parts"] for chapter in part["chapters"]
+    ]
+
+
+def prose_of(path: Path) -> str:
+    """Read the Markdown of a page, be it a text or a notebook."""
+    if path.suffix == ".md":
+        return path.read_text(encoding="utf-8")
+    cells = nbformat.read(path, as_version=4).cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def page_paths() -> list[Path]:
+    """List the source files of the pages."""
+    stems = [ROOT / file for file in toc_files()]
+    return [
+        path for stem in stems for path in map(stem.with_suffix, (".md", ".ipynb")) if path.exists()
+    ]
+
+
+PROSE = {path.stem: prose_of(path) for path in page_paths()}
+each_page = pytest.mark.parametrize("name", PROSE)
+
+
+def test_table_of_contents_lists_exactly_the_pages():
+    pages = [path for folder in ("book", "notebooks") for path in (ROOT / folder).glob("*.md")]
+    pages += [path for folder in ("book", "notebooks") for path in (ROOT / folder).glob("*.ipynb")]
+    expected = sorted(page.relative_to(ROOT).with_suffix("").as_posix() for page in pages)
+    assert sorted(toc_files()) == expected
+
+
+def test_bibliography_and_citations_agree():
+    keys = set(re.findall(r"^@\w+\{([^,]+),", (BOOK / "references.bib").read_text(), re.MULTILINE))
+    cited = {
+        key.strip()
+        for prose in PROSE.values()
+        for keys_of_role in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", prose)
+        for key in keys_of_role.split(",")
+    }
+    assert cited == keys
+
+
+def test_both_papers_are_cited_where_the_book_begins():
+    assert "wu2022stylealign" in PROSE["intro"]
+    assert "pinkney2020resolution" in PROSE["intro"]
+
+
+@each_page
+def test_page_has_one_title(name):
+    text = re.sub(r"^```.*?^```", "", PROSE[name], flags=re.MULTILINE | re.DOTALL)
+    assert len(re.findall(r"^# ", text, re.MULTILINE)) == 1
+    assert text.startswith("# ")
+
+
+@each_page
+def test_figures_of_the_text_have_alternative_texts(name):
+    figures = re.findall(r"^```\{(?:figure|image)\}.*?^```", PROSE[name], re.MULTILINE | re.DOTALL)
+    for figure in figures:
+        alternative = re.search(r"^:alt: (.+)$", figure, re.MULTILINE)
+        assert alternative, figure
+        assert len(alternative.group(1)) >= 20, figure
+
+
+def test_equation_labels_are_unique_and_used():
+    pattern = re.compile(r"^\$\$ \((.+)\)$", re.MULTILINE)
+    labels = [label for prose in PROSE.values() for label in pattern.findall(prose)]
+    assert len(labels) == len(set(labels))
+    everything = "\n".join(PROSE.values())
+    used = set(re.findall(r"\{eq\}`([^`]+)`", everything))
+    assert used <= set(labels)
+
+
+def test_every_glossary_entry_is_explained_and_sorted():
+    entries = re.search(r"```\{glossary\}\n(.*?)\n```", PROSE["glossary"], re.DOTALL).group(1)
+    terms = re.findall(r"^(\S.*)$", entries, re.MULTILINE)
+    assert terms == sorted(terms, key=str.casefold)
+    assert len(terms) == len(re.findall(r"^\S.*\n  \S", entries, re.MULTILINE))
+
+
+def test_vendored_scripts_are_what_their_list_says():
+    rows = re.findall(r"^\| `(\S+\.js)` .*`([0-9a-f]{64})` \|$", read_vendor_list(), re.MULTILINE)
+    assert {name for name, _ in rows} == {path.name for path in (BOOK / "vendor").glob("*.js")}
+    for name, digest in rows:
+        assert hashlib.sha256((BOOK / "vendor" / name).read_bytes()).hexdigest() == digest
+
+
+def read_vendor_list() -> str:
+    """Read the list of vendored scripts."""
+    return (BOOK / "vendor" / "README.md").read_text(encoding="utf-8")
+
+
+def test_configuration_is_that_of_an_executed_offline_book():
+    config = CONFIG["sphinx"]["config"]
+    assert CONFIG["execute"]["execute_notebooks"] == "off"
+    assert CONFIG["only_build_toc_files"]
+    assert not [url for url in config["nb_ipywidgets_js"] if "//" in url]
+    assert "sphinx-mathjax-offline" in CONFIG["sphinx"]["extra_extensions"]
+    for folder in config["html_static_path"]:
+        assert (ROOT / folder).is_dir()

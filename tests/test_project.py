@@ -1,0 +1,116 @@
+"""The project's own files agree with each other and hold nothing of one machine."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+import sa_helpers
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCK = [
+    Requirement(line)
+    for line in (ROOT / "requirements.lock").read_text().splitlines()
+    if line and not line.startswith("#")
+]
+
+
+def canonical(name: str) -> str:
+    """Normalise a package's name."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def tracked_files() -> list[Path]:
+    """List the files of the repository that are text and ours."""
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a Git checkout")
+    paths = [ROOT / name for name in listed.split("\0") if name]
+    return [
+        path
+        for path in paths
+        if path.suffix in {".py", ".md", ".ipynb", ".yml", ".yaml", ".toml", ".json", ".cff", ""}
+        and path.is_file()
+    ]
+
+
+def test_versions_agree():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    newest = re.search(r"^## \[(\d[^\]]*)\]", changelog, re.MULTILINE).group(1)
+    assert sa_helpers.__version__ == citation["version"] == newest
+
+
+def test_changelog_keeps_its_form():
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert "## [Unreleased]" in changelog
+    headings = re.findall(r"^### (\w+)", changelog, re.MULTILINE)
+    assert set(headings) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_lock_pins_exactly_and_names_no_host():
+    for requirement in LOCK:
+        assert re.fullmatch(r"==[^*,]+", str(requirement.specifier)), str(requirement)
+        assert requirement.url is None
+
+
+def test_lock_satisfies_every_requirement():
+    pinned: dict[str, list[Version]] = {}
+    for requirement in LOCK:
+        version = Version(str(requirement.specifier).removeprefix("=="))
+        pinned.setdefault(canonical(requirement.name), []).append(version)
+    extras = PROJECT["optional-dependencies"]
+    for line in [*PROJECT["dependencies"], *extras["book"], *extras["test"]]:
+        wanted = Requirement(line)
+        versions = pinned.get(canonical(wanted.name))
+        assert versions, f"{wanted.name} is not locked: make lock"
+        assert all(version in wanted.specifier for version in versions), line
+
+
+def test_conda_environment_ends_in_the_locked_packages():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    [pip] = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    assert pip == ["-r requirements.lock", "-e ."]
+
+
+def test_continuous_integration_runs_the_test_command():
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    assert script.read_text().rstrip().endswith("make test")
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_documents_name_only_what_exists(name):
+    text = (ROOT / name).read_text()
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z]+)", text)) <= targets
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", text)
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_readme_shows_the_two_commands():
+    readme = (ROOT / "README.md").read_text()
+    assert "make book" in readme
+    assert "make test" in readme
+
+
+def test_no_file_names_a_machine_or_a_package_host():
+    # The patterns are put together here so that this file does not match itself.
+    folders = "|".join(["wo" + "rk", "ro" + "ot", "tm" + "p/[a-z]", "home/[a-z]+"])
+    hosts = "|".join(["pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmjs"])
+    pattern = re.compile(rf"(?<![\w.$~}}>])/(?:{folders})/|{hosts}")
+    found = {
+        f"{path.relative_to(ROOT)}: {match.group(0)}"
+        for path in tracked_files()
+        for match in pattern.finditer(path.read_text(encoding="utf-8", errors="replace"))
+    }
+    assert not found
