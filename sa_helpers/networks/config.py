@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any
 
 
 def _check_resolution(img_resolution: int) -> None:
@@ -60,8 +60,9 @@ class GeneratorConfig:
         _check_channels(self.channels, self.img_resolution)
         if min(self.z_dim, self.w_dim, self.num_mapping_layers, self.img_channels) < 1:
             raise ValueError(
-                f"z_dim {self.z_dim}, w_dim {self.w_dim}, num_mapping_layers "
-                f"{self.num_mapping_layers}, img_channels {self.img_channels}: all must be positive."
+                f"z_dim {self.z_dim}, w_dim {self.w_dim}, "
+                f"num_mapping_layers {self.num_mapping_layers}, "
+                f"img_channels {self.img_channels}: all must be at least 1."
             )
 
     @property
@@ -74,7 +75,7 @@ class GeneratorConfig:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+    def from_dict(cls, data: Mapping[str, Any]) -> "GeneratorConfig":
         """Build from `to_dict`, also after a trip through JSON (keys of channels as text)."""
         return cls(**_with_integer_keys(data))
 
@@ -112,6 +113,6 @@ class DiscriminatorConfig:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+    def from_dict(cls, data: Mapping[str, Any]) -> "DiscriminatorConfig":
         """Build from `to_dict`, also after a trip through JSON (keys of channels as text)."""
         return cls(**_with_integer_keys(data))

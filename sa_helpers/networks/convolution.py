@@ -41,7 +41,16 @@ def _adjoint(
     gradient: Tensor, x: Tensor, weight: Tensor, *, stride: int, padding: int, is_weight: bool
 ) -> Tensor:
     results = torch.ops.aten.convolution_backward(
-        gradient, x, weight, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], 1,
+        gradient,
+        x,
+        weight,
+        None,
+        [stride] * 2,
+        [padding] * 2,
+        [1, 1],
+        False,
+        [0, 0],
+        1,
         [not is_weight, is_weight, False],
     )
     return results[int(is_weight)]
@@ -62,13 +71,14 @@ class _Convolution(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         needs_x, needs_weight, needs_bias = ctx.needs_input_grad[:3]
-        return (
-            _InputAdjoint.apply(gradient, weight, x.shape, *ctx.geometry) if needs_x else None,
-            _WeightAdjoint.apply(x, gradient, weight.shape, *ctx.geometry) if needs_weight else None,
-            gradient.sum(dim=(0, 2, 3)) if needs_bias else None,
-            None,
-            None,
-        )
+        of_x = of_weight = of_bias = None
+        if needs_x:
+            of_x = _InputAdjoint.apply(gradient, weight, x.shape, *ctx.geometry)
+        if needs_weight:
+            of_weight = _WeightAdjoint.apply(x, gradient, weight.shape, *ctx.geometry)
+        if needs_bias:
+            of_bias = gradient.sum(dim=(0, 2, 3))
+        return of_x, of_weight, of_bias, None, None
 
 
 class _InputAdjoint(torch.autograd.Function):
@@ -92,15 +102,12 @@ class _InputAdjoint(torch.autograd.Function):
     def backward(ctx: Any, tangent: Tensor) -> tuple[Tensor | None, ...]:
         gradient, weight = ctx.saved_tensors
         needs_gradient, needs_weight = ctx.needs_input_grad[:2]
-        return (
-            _Convolution.apply(tangent, weight, None, *ctx.geometry) if needs_gradient else None,
-            _WeightAdjoint.apply(tangent, gradient, weight.shape, *ctx.geometry)
-            if needs_weight
-            else None,
-            None,
-            None,
-            None,
-        )
+        of_gradient = of_weight = None
+        if needs_gradient:
+            of_gradient = _Convolution.apply(tangent, weight, None, *ctx.geometry)
+        if needs_weight:
+            of_weight = _WeightAdjoint.apply(tangent, gradient, weight.shape, *ctx.geometry)
+        return of_gradient, of_weight, None, None, None
 
 
 class _WeightAdjoint(torch.autograd.Function):
@@ -119,13 +126,12 @@ class _WeightAdjoint(torch.autograd.Function):
     def backward(ctx: Any, tangent: Tensor) -> tuple[Tensor | None, ...]:
         x, gradient = ctx.saved_tensors
         needs_x, needs_gradient = ctx.needs_input_grad[:2]
-        return (
-            _InputAdjoint.apply(gradient, tangent, x.shape, *ctx.geometry) if needs_x else None,
-            _Convolution.apply(x, tangent, None, *ctx.geometry) if needs_gradient else None,
-            None,
-            None,
-            None,
-        )
+        of_x = of_gradient = None
+        if needs_x:
+            of_x = _InputAdjoint.apply(gradient, tangent, x.shape, *ctx.geometry)
+        if needs_gradient:
+            of_gradient = _Convolution.apply(x, tangent, None, *ctx.geometry)
+        return of_x, of_gradient, None, None, None
 
 
 def _shape_only(like: Tensor, shape: tuple[int, ...]) -> Tensor:

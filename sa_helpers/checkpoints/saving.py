@@ -1,0 +1,101 @@
+"""Write networks, so that a reader never meets half a file."""
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from sa_helpers.checkpoints.errors import CheckpointError
+from sa_helpers.checkpoints.own_format import SCHEMA_VERSION, model_files
+from sa_helpers.networks import Discriminator, Generator
+
+
+def save_model(
+    path: str | Path,
+    generator: Generator,
+    discriminator: Discriminator | None = None,
+    *,
+    record: dict[str, Any],
+    dtype: torch.dtype = torch.float16,
+) -> Path:
+    """Write `path.safetensors` and `path.json`, and return the path of the former.
+
+    Each file appears complete or not at all. The weights come first, so a stop in between leaves
+    a JSON whose SHA-256 does not match, which `load_model` reports.
+
+    Args:
+        path: Without ending; its folder is made.
+        generator: Usually the moving average.
+        discriminator: Optional; needed to continue training.
+        record: How the model came about; anything that JSON can hold, without NaN.
+        dtype: Of the stored weights; float16 halves the file and is invisible in images.
+
+    Raises:
+        CheckpointError: Weights that are not finite or that `dtype` cannot hold, or a record that
+            JSON cannot hold; nothing is written.
+    """
+    weights_path, json_path = model_files(path)
+    tensors = _stored_tensors("generator", generator, dtype)
+    if discriminator is not None:
+        tensors |= _stored_tensors("discriminator", discriminator, dtype)
+    weights = save(tensors)
+    description = {
+        "schema_version": SCHEMA_VERSION,
+        "generator": generator.config.to_dict(),
+        "discriminator": None if discriminator is None else discriminator.config.to_dict(),
+        "weights": {
+            "sha256": hashlib.sha256(weights).hexdigest(),
+            "num_bytes": len(weights),
+            "dtype": str(dtype).removeprefix("torch."),
+        },
+        "record": record,
+    }
+    text = _to_json(description, json_path)
+    weights_path.parent.mkdir(parents=True, exist_ok=True)
+    _write_atomically(weights_path, weights)
+    _write_atomically(json_path, text.encode())
+    return weights_path
+
+
+def _stored_tensors(role: str, network: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
+    tensors = {}
+    for name, value in network.state_dict().items():
+        stored = value.detach().to(device="cpu", dtype=dtype).contiguous()
+        if not stored.isfinite().all():
+            cause = f"overflows {dtype}" if value.isfinite().all() else "is not finite"
+            raise CheckpointError(
+                f"{role} {name} {cause}, so nothing was written. "
+                "Save with dtype=torch.float32, or an earlier state if training diverged."
+            )
+        tensors[f"{role}.{name}"] = stored
+    return tensors
+
+
+def _to_json(description: dict[str, Any], path: Path) -> str:
+    try:
+        return json.dumps(description, indent=2, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"The record for {path.name} cannot become JSON ({error}). "
+            "Give text, numbers, lists and dictionaries, and None in place of NaN."
+        ) from error
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

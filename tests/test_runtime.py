@@ -1,0 +1,55 @@
+"""Device, dtype, seeds and progress."""
+
+import pytest
+import torch
+
+from sa_helpers.runtime import compute_dtype, default_device, progress, randn_per_seed
+
+
+def test_environment_variable_picks_the_device(monkeypatch):
+    monkeypatch.setenv("SA_DEVICE", "meta")
+    assert default_device() == torch.device("meta")
+
+
+def test_unknown_device_is_refused(monkeypatch):
+    monkeypatch.setenv("SA_DEVICE", "gpu")
+    with pytest.raises(ValueError, match='"gpu"; expected "cpu"'):
+        default_device()
+
+
+def test_device_without_wish_computes(monkeypatch):
+    monkeypatch.delenv("SA_DEVICE", raising=False)
+    assert torch.ones(2, device=default_device()).sum().item() == 2
+
+
+@pytest.mark.parametrize("has_instructions", [False, True])
+def test_bfloat16_only_where_the_processor_has_it(monkeypatch, has_instructions):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_instructions})
+    expected = torch.bfloat16 if has_instructions else torch.float32
+    assert compute_dtype(torch.device("cpu")) == expected
+    assert compute_dtype(torch.device("mps")) == torch.float32
+
+
+def test_a_seed_gives_the_same_sample_in_any_batch():
+    together = randn_per_seed([5, 2**40, 0], (3, 4))
+    for seed, sample in zip([5, 2**40, 0], together, strict=True):
+        assert torch.equal(randn_per_seed([seed], (3, 4))[0], sample)
+    assert not torch.equal(together[0], together[1])
+
+
+def test_samples_are_standard_normal():
+    samples = randn_per_seed(range(200), (100,))
+    assert samples.mean().abs() < 0.03
+    assert samples.std().item() == pytest.approx(1.0, abs=0.03)
+
+
+def test_no_seeds_give_an_empty_batch_and_global_state_stays():
+    before = torch.random.get_rng_state()
+    assert randn_per_seed([], (4,)).shape == (0, 4)
+    randn_per_seed([1], (4,))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_progress_hands_everything_on(capsys):
+    assert list(progress(range(3), desc="counting")) == [0, 1, 2]
+    assert "counting" in capsys.readouterr().err
