@@ -22,6 +22,8 @@ from sa_helpers.metrics.inputs import ImageBatch, iterate_quantised, to_bytes
 from sa_helpers.runtime import default_device
 
 _CHUNK = 16
+# On clay faces the distance to half-pixel blur rises by 33 % at 128 px, by 17 % at 224 px, which takes
+# three times as long, and not at all at 64 px.
 _LITE0_RESOLUTION = 128
 _FeatureNetwork = Callable[[Tensor], Tensor]
 
@@ -80,7 +82,7 @@ def _lite0(device: torch.device) -> _FeatureNetwork:
 
 
 def _fold(model: nn.Module) -> None:
-    """Merge batch norms and paddings into convolutions: the same numbers, 1.5 times as fast."""
+    """Merge batch norms and paddings into convolutions: the same numbers, 1.4 times as fast."""
     pairs = [("_conv_stem", "_bn0"), ("_conv_head", "_bn1")]
     in_block = [("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")]
     blocks = model.get_submodule("_blocks").children()
