@@ -22,8 +22,9 @@ from sa_helpers.metrics.inputs import ImageBatch, iterate_quantised, to_bytes
 from sa_helpers.runtime import default_device
 
 _CHUNK = 16
-# On clay faces the distance to half-pixel blur rises by 33 % at 128 px, by 17 % at 224 px, which takes
-# three times as long, and not at all at 64 px.
+# The speed of 128 px, a third of the time of 224 px. Fréchet distance between two sets of 200 clay
+# faces, as a multiple of that between halves of the same data, at 64, 128 and 224 px: half-pixel
+# blur 1.0, 1.3, 1.2; faint noise 1.5, 2.0, 3.9; swapped colours 2.9, 2.8, 2.5.
 _LITE0_RESOLUTION = 128
 _FeatureNetwork = Callable[[Tensor], Tensor]
 

@@ -32,7 +32,9 @@ def perceptual_distance(
     """Measure how different the images of each pair look, at their own resolution.
 
     Zero for equal images. On clay faces at 128 px, ST-LPIPS with AlexNet gives 0.005 for a shift of
-    one pixel, 0.17 for a blur of one pixel and 0.34 to 0.53 between different people. Gradients reach both images; wrap in `torch.no_grad()` where only the number counts.
+    one pixel, 0.17 for a blur of one pixel and 0.34 to 0.53 between different people.
+
+    Gradients reach both images; wrap in `torch.no_grad()` where only the number counts.
 
     Args:
         images_a: Nominal range [-1, 1], 32 px or more a side.
