@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,17 +53,20 @@ def load_model(path: str | Path, *, device: torch.device | None = None) -> Loade
     if unknown:
         raise CheckpointError(f"{weights_path} has unknown tensors {unknown[:_NUM_SHOWN]}.")
     with torch.random.fork_rng(devices=[]):  # Initial weights must not use up random numbers.
-        networks = {
-            role: _build(role, description[role], tensors, weights_path)
-            for role in ROLES
-            if role == "generator" or description[role] is not None
-        }
-    for network in networks.values():
-        network.eval().to(device or torch.device("cpu"))
+        with _explaining("generator", json_path):
+            generator = Generator(GeneratorConfig.from_dict(description["generator"]))
+        discriminator = None
+        if description["discriminator"] is not None:
+            with _explaining("discriminator", json_path):
+                config = DiscriminatorConfig.from_dict(description["discriminator"])
+                discriminator = Discriminator(config)
+    target = device or torch.device("cpu")
+    for role, network in (("generator", generator), ("discriminator", discriminator)):
+        if network is not None:
+            _fill(role, network, tensors, weights_path)
+            network.eval().to(target)
     return LoadedModel(
-        generator=networks["generator"],
-        discriminator=networks.get("discriminator"),
-        record=description["record"],
+        generator=generator, discriminator=discriminator, record=description["record"]
     )
 
 
@@ -122,19 +126,18 @@ def _read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} is no safetensors file ({error}). {_FETCH_AGAIN}") from error
 
 
-def _build(
-    role: str, config: Mapping[str, Any], tensors: Mapping[str, Tensor], path: Path
-) -> nn.Module:
+@contextmanager
+def _explaining(role: str, path: Path) -> Iterator[None]:
+    """Turn what a senseless config raises into an error with a remedy."""
     try:
-        network: nn.Module = (
-            Generator(GeneratorConfig.from_dict(config))
-            if role == "generator"
-            else Discriminator(DiscriminatorConfig.from_dict(config))
-        )
+        yield
     except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         raise CheckpointError(
-            f"The {role} config of {path.stem}.json makes no network ({error}). {_FETCH_AGAIN}"
+            f"The {role} config of {path} makes no network ({error}). {_FETCH_AGAIN}"
         ) from error
+
+
+def _fill(role: str, network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     prefix = f"{role}."
     weights = {
         name.removeprefix(prefix): value.float()
@@ -143,7 +146,6 @@ def _build(
     }
     _check_weights(role, network.state_dict(), weights, path)
     network.load_state_dict(weights)
-    return network
 
 
 def _check_weights(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -19,7 +20,7 @@ from sa_helpers.networks.layers import (
     scale_channels,
 )
 from sa_helpers.networks.noise import NoiseSource, draw_noise
-from sa_helpers.networks.styles import Styles, style_layers
+from sa_helpers.networks.styles import StyleLayer, Styles, style_layers
 
 
 class SynthesisLayer(nn.Module):
@@ -126,15 +127,27 @@ class SynthesisBlock(nn.Module):
         """Build the layers, or the constant input at 4x4."""
         super().__init__()
         channels = config.channels[resolution]
-        shared = {"w_dim": config.w_dim, "resolution": resolution, "conv_clamp": config.conv_clamp}
         if resolution == 4:
             self.const = nn.Parameter(torch.randn(channels, 4, 4))
         else:
             previous = config.channels[resolution // 2]
-            self.conv0 = SynthesisLayer(previous, channels, is_upsampling=True, **shared)
-        self.conv1 = SynthesisLayer(channels, channels, is_upsampling=False, **shared)
+            self.conv0 = self._layer(previous, resolution, config, is_upsampling=True)
+        self.conv1 = self._layer(channels, resolution, config, is_upsampling=False)
         self.torgb = ToRGBLayer(
             channels, config.img_channels, w_dim=config.w_dim, conv_clamp=config.conv_clamp
+        )
+
+    @staticmethod
+    def _layer(
+        channels_in: int, resolution: int, config: GeneratorConfig, *, is_upsampling: bool
+    ) -> SynthesisLayer:
+        return SynthesisLayer(
+            channels_in,
+            config.channels[resolution],
+            w_dim=config.w_dim,
+            resolution=resolution,
+            is_upsampling=is_upsampling,
+            conv_clamp=config.conv_clamp,
         )
 
 
@@ -166,10 +179,10 @@ class SynthesisNetwork(nn.Module):
                 f"{self.num_ws}. Use broadcast_w(w, num_ws={self.num_ws})."
             )
         latents = w_plus.unbind(dim=1)
-        styles = [
-            self.get_submodule(layer.name).affine(latents[layer.w_index]) for layer in self.layers
-        ]
-        return Styles(styles, self.layers)
+        return Styles(
+            [self._module(layer).affine(latents[layer.w_index]) for layer in self.layers],
+            self.layers,
+        )
 
     def s_to_image(
         self, styles: Styles, *, noise: NoiseSource = "const", dtype: torch.dtype = torch.float32
@@ -181,8 +194,8 @@ class SynthesisNetwork(nn.Module):
             noise: See `draw_noise`.
             dtype: Of the features; colours are always added up in float32 or better.
         """
-        noise_layers = [layer.name for layer in self.layers if not layer.is_torgb]
-        constants = [self.get_submodule(name).noise_const for name in noise_layers]
+        modules = [self._module(layer) for layer in self.layers]
+        constants = [m.noise_const for m in modules if isinstance(m, SynthesisLayer)]
         maps = draw_noise(noise, constants, batch_size=styles[0].shape[0])
         return self.render(list(styles), maps, dtype=dtype)
 
@@ -202,20 +215,26 @@ class SynthesisNetwork(nn.Module):
         """
         styles_left, noise_left = iter(styles), iter(noise_maps)
         x = self._constant(batch_size=styles[0].shape[0], dtype=dtype)
-        image: Tensor | None = None
+        image = torch.zeros([])
         for resolution in self.resolutions:
-            block = self.get_submodule(f"b{resolution}")
+            block = self._block(resolution)
             if resolution > 4:
                 x = block.conv0(x, next(styles_left), next(noise_left))
             x = block.conv1(x, next(styles_left), next(noise_left))
             colours = block.torgb(x, next(styles_left), dtype=styles[0].dtype)
-            image = colours if image is None else upsample_image(image) + colours
+            image = colours if resolution == 4 else upsample_image(image) + colours
         return image.contiguous()
+
+    def _block(self, resolution: int) -> SynthesisBlock:
+        return cast(SynthesisBlock, self.get_submodule(f"b{resolution}"))
+
+    def _module(self, layer: StyleLayer) -> SynthesisLayer | ToRGBLayer:
+        return cast(SynthesisLayer | ToRGBLayer, self.get_submodule(layer.name))
 
     def _constant(
         self, *, batch_size: int, dtype: torch.dtype
     ) -> Float[Tensor, "batch channels 4 4"]:
-        const = self.get_submodule("b4").const.to(dtype)[None].expand(batch_size, -1, -1, -1)
+        const = self._block(4).const.to(dtype)[None].expand(batch_size, -1, -1, -1)
         return const.contiguous(memory_format=torch.channels_last)
 
     def forward(
