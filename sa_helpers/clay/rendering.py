@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from sa_helpers.clay import dog, human
+from sa_helpers.clay import dog, human, toon
 from sa_helpers.clay.factors import Factor, Factors, check_factors, sample
 from sa_helpers.clay.scene import Scene
 from sa_helpers.clay.tracing import TILE, trace_image
 
-DOMAINS = {"human": human, "dog": dog}
+DOMAINS = {"human": human, "dog": dog, "toon": toon}
 MAX_RESOLUTION = 1024
 
 
@@ -77,9 +77,7 @@ def render(
         ValueError: Unknown domain, negative seed or unsuitable resolution.
     """
     chosen = [sample_factors(domain, seed) for seed in seeds]
-    return render_factors(
-        domain, chosen, img_resolution=img_resolution, num_threads=num_threads
-    )
+    return render_factors(domain, chosen, img_resolution=img_resolution, num_threads=num_threads)
 
 
 def render_factors(
