@@ -1,0 +1,147 @@
+"""How closely two models are aligned: by their images, by their latents, and over a training."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from sa_helpers.blending import require_same_config
+from sa_helpers.latents import z_from_seeds
+from sa_helpers.metrics import perceptual_distance
+from sa_helpers.networks import Generator
+
+Label = TypeVar("Label", bound=Hashable)
+
+_CHUNK = 16
+
+
+@torch.inference_mode()
+def seeds_to_images(
+    generator: Generator, seeds: Sequence[int], *, truncation_psi: float
+) -> Float[Tensor, "seeds 3 height width"]:
+    """Generate one image a seed, with the constant noise of the model, on the CPU.
+
+    Args:
+        generator: On any device.
+        seeds: One z each; the same seed gives the same z in every model.
+        truncation_psi: 1 leaves latents unchanged, 0 gives the mean image.
+    """
+    z = z_from_seeds(seeds, z_dim=generator.config.z_dim, device=generator.w_avg.device)
+    chunks = z.split(_CHUNK)
+    return torch.cat([generator(chunk, truncation_psi=truncation_psi).cpu() for chunk in chunks])
+
+
+def image_changes(
+    reference: Generator,
+    variants: Mapping[Label, Generator],
+    seeds: Sequence[int],
+    *,
+    truncation_psi: float,
+    network: str = "st-lpips-alex",
+) -> dict[Label, Float[ndarray, " seeds"]]:
+    """Measure what each variant changes in the reference's images of the same seeds.
+
+    Args:
+        reference: Model whose images are compared with.
+        variants: Label to model, such as component to the child with that component reset.
+        seeds: One image each.
+        truncation_psi: For all models.
+        network: See `metrics.perceptual_distance`.
+
+    Returns:
+        Label to perceptual distances, one a seed, for `intervals.bootstrap`.
+    """
+    images = seeds_to_images(reference, seeds, truncation_psi=truncation_psi)
+    return {
+        label: _distances(
+            images, seeds_to_images(variant, seeds, truncation_psi=truncation_psi), network
+        )
+        for label, variant in variants.items()
+    }
+
+
+class Transition(NamedTuple):
+    """What fine-tuning did to the images of some seeds, stage by stage.
+
+    Attributes:
+        kimg: Of the stages, increasing; the first is the parent.
+        from_start: Perceptual distance from the first stage, [stages, seeds].
+        steps: Perceptual distance from the stage before, [stages - 1, seeds].
+    """
+
+    kimg: Float[ndarray, " stages"]
+    from_start: Float[ndarray, "stages seeds"]
+    steps: Float[ndarray, "steps seeds"]
+
+
+def measure_transition(
+    stages: Sequence[tuple[float, Generator]],
+    seeds: Sequence[int],
+    *,
+    truncation_psi: float,
+    network: str = "st-lpips-alex",
+) -> Transition:
+    """Follow the images of fixed seeds through the stages of a fine-tuning.
+
+    Args:
+        stages: (kimg, model) in order of training, the parent first.
+        seeds: One image each.
+        truncation_psi: For all stages.
+        network: See `metrics.perceptual_distance`.
+
+    Raises:
+        ValueError: Fewer than two stages, or kimg that do not increase.
+
+    Source: Wu et al. 2022 (StyleAlign), Figures 4 and 13, which show it by example.
+    """
+    kimg = np.array([stage_kimg for stage_kimg, _ in stages], dtype=np.float64)
+    if len(kimg) < 2 or (np.diff(kimg) <= 0).any():
+        raise ValueError(
+            f"The stages are at {kimg.tolist()} kimg; expected two or more, in order of training. "
+            "Put the parent at 0 and the child at the end, without repeating a snapshot."
+        )
+    images = [seeds_to_images(model, seeds, truncation_psi=truncation_psi) for _, model in stages]
+    return Transition(
+        kimg,
+        np.stack([_distances(images[0], later, network) for later in images]),
+        np.stack([_distances(*pair, network) for pair in pairwise(images)]),
+    )
+
+
+@torch.inference_mode()
+def latent_distances(
+    parent: Generator, child: Generator, seeds: Sequence[int]
+) -> Float[ndarray, " seeds"]:
+    """Measure how far the child's w is from the parent's w of the same z.
+
+    The unit is the distance that w of two different z typically have in the parent (root mean
+    square): 0 means the same point, 1 means as far as another sample's w.
+
+    Args:
+        parent: Gives the unit.
+        child: Model of the same sizes.
+        seeds: One z each, two or more, without truncation.
+
+    Raises:
+        ValueError: Models of different sizes, or fewer than two seeds.
+
+    Source: Wu et al. 2022 (StyleAlign), Section 3, "point-wise aligned".
+    """
+    require_same_config(parent, child)
+    if len(seeds) < 2:
+        raise ValueError(f"There are {len(seeds)} seeds; expected two or more to have a spread.")
+    z = z_from_seeds(seeds, z_dim=parent.config.z_dim)
+    w, w_child = (model.mapping(z.to(model.w_avg.device)).cpu() for model in (parent, child))
+    # The mean squared distance of two independent draws is twice their total variance.
+    unit = (2 * w.var(dim=0).sum()).sqrt()
+    return (torch.linalg.vector_norm(w_child - w, dim=1) / unit).double().numpy()
+
+
+def _distances(images: Tensor, others: Tensor, network: str) -> Float[ndarray, " seeds"]:
+    with torch.inference_mode():
+        return perceptual_distance(images, others, network=network).double().numpy()

@@ -1,0 +1,69 @@
+"""Means over seeds with bootstrap intervals: what may be claimed from a few samples."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean and the interval that the choice of seeds leaves open.
+
+    Attributes:
+        mean: Of the samples.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        num_samples: How many samples, one a seed, it rests on.
+    """
+
+    mean: float
+    low: float
+    high: float
+    num_samples: int
+
+    def __format__(self, spec: str) -> str:
+        """Write as `mean [low, high]`, each number with `spec` (default .3f)."""
+        spec = spec or ".3f"
+        return f"{self.mean:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+    def __str__(self) -> str:
+        """Write with three decimals."""
+        return format(self, ".3f")
+
+
+def bootstrap(
+    samples: Float[ndarray, " num_samples"],
+    *,
+    confidence: float = 0.95,
+    num_resamples: int = 2000,
+    seed: int = 0,
+) -> Estimate:
+    """Mean of independent samples with its percentile bootstrap interval.
+
+    Pass the differences of two measurements of the same seeds to ask whether one is larger: the
+    interval of a paired difference is narrower than the two intervals suggest.
+
+    Args:
+        samples: One number a seed, finite.
+        confidence: Probability that such intervals cover the true mean, in (0, 1).
+        num_resamples: Draws with replacement.
+        seed: Of the draws; equal arguments give equal intervals.
+
+    Raises:
+        ValueError: Fewer than two samples, samples not finite, or `confidence` out of range.
+
+    Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, Chapter 13.
+    """
+    if len(samples) < 2 or not np.isfinite(samples).all() or not 0 < confidence < 1:
+        raise ValueError(
+            f"bootstrap was given {len(samples)} samples, "
+            f"{int((~np.isfinite(samples)).sum())} of them not finite, and confidence "
+            f"{confidence}; expected two or more finite samples and a confidence in (0, 1)."
+        )
+    generator = np.random.default_rng(seed)
+    choices = generator.integers(len(samples), size=(num_resamples, len(samples)))
+    means = samples[choices].mean(axis=1)
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Estimate(float(samples.mean()), float(low), float(high), len(samples))

@@ -1,0 +1,221 @@
+"""Figures of the chapters.
+
+The only room with matplotlib. Figures are made without pyplot, so no backend and no global setting
+changes; a cell that ends in one shows it. They are drawn on white, which the pages keep in the
+dark theme, in colours that colour-blind readers can tell apart, never by colour alone.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy import ndarray
+from torch import Tensor
+
+from sa_helpers.images import make_grid, to_uint8
+from sa_helpers.intervals import Estimate
+
+ImageRow = Tensor | ndarray | Sequence[ndarray]  # NCHW in [-1, 1], uint8 NHWC, or uint8 HWC each
+
+# Okabe and Ito's palette without its yellow, which is too pale on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = "os^Dv<>"
+_HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "---")
+_INK = "#222222"
+_DPI = 100
+_GAP_PX = 4
+_PX_PER_POINT = _DPI / 72
+
+
+class BookFigure(Figure):
+    """A matplotlib figure that shows itself as PNG in any notebook, without a backend."""
+
+    def __init__(self, *, width_px: int, height_px: int) -> None:
+        """Make an empty white figure."""
+        super().__init__(figsize=(width_px / _DPI, height_px / _DPI), dpi=_DPI, facecolor="white")
+        FigureCanvasAgg(self)
+
+    def write(self, x_px: float, y_px: float, label: str, **style: Any) -> None:
+        """Write text at a point given in pixels from the top left corner."""
+        width_px, height_px = self.get_size_inches() * _DPI
+        self.text(x_px / width_px, 1 - y_px / height_px, label, color=_INK, **style)
+
+    def _repr_png_(self) -> bytes:
+        stream = io.BytesIO()
+        # Without metadata, equal figures are equal bytes under every version of matplotlib.
+        self.savefig(stream, format="png", metadata={"Software": None})
+        return stream.getvalue()
+
+
+def image_table(
+    rows: Sequence[ImageRow],
+    *,
+    row_labels: Sequence[str] | None = None,
+    column_labels: Sequence[str] | None = None,
+    font_size: float = 15.0,
+) -> BookFigure:
+    """Show images in rows and columns, pixel by pixel, with labels.
+
+    Args:
+        rows: Rows of equally many images of equal size: float tensors [n, 3, h, w] in [-1, 1],
+            uint8 arrays [n, h, w, 3], or lists of uint8 [h, w, 3].
+        row_labels: One a row, to the left; line breaks are kept.
+        column_labels: One a column, above.
+        font_size: Of the labels, in points.
+
+    Raises:
+        ValueError: No rows, rows of different lengths, or labels that do not match in number.
+    """
+    arrays = [_to_arrays(row) for row in rows]
+    _check_table(arrays, row_labels, column_labels)
+    num_columns, height, width, _ = arrays[0].shape
+    grid = make_grid(np.concatenate(arrays), num_columns=num_columns, padding_px=_GAP_PX)
+    left = _margin_left_px(row_labels or [], font_size)
+    top = _margin_top_px(column_labels or [], font_size)
+    figure = BookFigure(width_px=left + grid.shape[1], height_px=top + grid.shape[0])
+    figure.figimage(grid, xo=left, yo=0, origin="upper")  # one to one, free of resampling
+    for index, label in enumerate(row_labels or []):
+        y_px = top + index * (height + _GAP_PX) + height / 2
+        figure.write(left - 10.0, y_px, label, fontsize=font_size, ha="right", va="center")
+    for index, label in enumerate(column_labels or []):
+        x_px = left + index * (width + _GAP_PX) + width / 2
+        figure.write(x_px, top - 5.0, label, fontsize=font_size, ha="center", va="bottom")
+    return figure
+
+
+def curves(
+    x: Sequence[float] | ndarray,
+    series: Mapping[str, Sequence[Estimate]],
+    *,
+    x_label: str,
+    y_label: str,
+    is_x_logarithmic: bool = False,
+) -> BookFigure:
+    """Draw means as lines and their intervals as bands.
+
+    Args:
+        x: Common to all series.
+        series: Label to one estimate for each x.
+        x_label: What x is, with its unit.
+        y_label: What the estimates are, with the network that measured them.
+        is_x_logarithmic: Space x by its logarithm, except between 0 and its smallest value.
+    """
+    figure = BookFigure(width_px=800, height_px=430)
+    axes = _add_axes(figure, x_label, y_label)
+    for index, (label, estimates) in enumerate(series.items()):
+        low, mean, high = _columns(estimates)
+        colour = COLOURS[index % len(COLOURS)]
+        axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+        marker = _MARKERS[index % len(_MARKERS)]
+        axes.plot(x, mean, color=colour, marker=marker, linewidth=2, label=label)
+    if is_x_logarithmic:
+        smallest = min(value for value in x if value > 0)
+        axes.set_xscale("symlog", linthresh=smallest, linscale=0.4)
+        axes.set_xticks(list(x), [f"{value:g}" for value in x])
+        axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    _add_legend(figure, num_columns=len(series))
+    return figure
+
+
+def bars(
+    groups: Sequence[str],
+    series: Mapping[str, Sequence[Estimate]],
+    *,
+    y_label: str,
+    x_label: str = "",
+) -> BookFigure:
+    """Draw groups of bars with their intervals.
+
+    Args:
+        groups: Names below the groups.
+        series: Label to one estimate a group; each series has its colour and hatching.
+        y_label: What the estimates are, with the network that measured them.
+        x_label: What the groups are.
+    """
+    figure = BookFigure(width_px=800, height_px=400)
+    axes = _add_axes(figure, x_label, y_label)
+    width = 0.8 / len(series)
+    for index, (label, estimates) in enumerate(series.items()):
+        low, mean, high = _columns(estimates)
+        x = np.arange(len(groups)) + (index - (len(series) - 1) / 2) * width
+        axes.bar(
+            x,
+            mean,
+            width * 0.92,
+            color=COLOURS[index % len(COLOURS)],
+            hatch=_HATCHES[index % len(_HATCHES)],
+            edgecolor="white",
+            yerr=[mean - low, high - mean],
+            error_kw={"ecolor": _INK, "capsize": 4, "elinewidth": 1.5},
+            label=label,
+        )
+    axes.set_xticks(range(len(groups)), groups)
+    _add_legend(figure, num_columns=len(series))
+    return figure
+
+
+def _to_arrays(row: ImageRow) -> UInt8[ndarray, "images height width 3"]:
+    if isinstance(row, Tensor):
+        return to_uint8(row)
+    return row if isinstance(row, ndarray) else np.stack(list(row))
+
+
+def _check_table(
+    arrays: Sequence[ndarray],
+    row_labels: Sequence[str] | None,
+    column_labels: Sequence[str] | None,
+) -> None:
+    shapes = [array.shape for array in arrays]
+    if not shapes or len(set(shapes)) != 1:
+        raise ValueError(
+            f"The rows have shapes {shapes}; expected at least one, and all alike: the same number "
+            "of images of the same size. Resize with sa_helpers.images.resize."
+        )
+    for what, labels, count in (
+        ("row", row_labels, len(arrays)),
+        ("column", column_labels, shapes[0][0]),
+    ):
+        if labels is not None and len(labels) != count:
+            raise ValueError(f"There are {len(labels)} {what} labels for {count} {what}s.")
+
+
+def _margin_left_px(labels: Sequence[str], font_size: float) -> int:
+    """Room for the longest line; a character is on average 0.6 font sizes wide."""
+    characters = max((len(line) for label in labels for line in label.split("\n")), default=0)
+    return round(0.6 * font_size * _PX_PER_POINT * characters + 12) if characters else 0
+
+
+def _margin_top_px(labels: Sequence[str], font_size: float) -> int:
+    """Room for the label with the most lines."""
+    num_lines = max((1 + label.count("\n") for label in labels), default=0)
+    return round(1.3 * font_size * _PX_PER_POINT * num_lines + 5) if num_lines else 0
+
+
+def _add_axes(figure: BookFigure, x_label: str, y_label: str) -> Axes:
+    figure.set_layout_engine("constrained")
+    axes = figure.add_subplot()
+    axes.set_facecolor("white")
+    axes.set_xlabel(x_label, fontsize=14, color=_INK)
+    axes.set_ylabel(y_label, fontsize=14, color=_INK)
+    axes.tick_params(labelsize=13, colors=_INK)
+    axes.grid(axis="y", color="#dddddd")
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return axes
+
+
+def _add_legend(figure: BookFigure, *, num_columns: int) -> None:
+    """Put the legend above the axes, where it can hide nothing."""
+    figure.legend(loc="outside upper center", ncols=num_columns, frameon=False, fontsize=13)
+
+
+def _columns(estimates: Sequence[Estimate]) -> tuple[ndarray, ndarray, ndarray]:
+    low, mean, high = np.array([(e.low, e.mean, e.high) for e in estimates], dtype=float).T
+    return low, mean, high

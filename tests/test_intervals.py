@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from sa_helpers.intervals import Estimate, bootstrap
+
+
+def test_interval_of_the_mean_has_the_normal_width():
+    samples = np.random.default_rng(0).normal(5.0, 2.0, size=400)
+    estimate = bootstrap(samples)
+    assert estimate.mean == pytest.approx(samples.mean())
+    half_width = (estimate.high - estimate.low) / 2
+    # Central limit theorem: 1.96 standard errors at 95 %.
+    assert half_width == pytest.approx(1.96 * samples.std() / 20, rel=0.1)
+
+
+def test_intervals_cover_the_true_mean_as_often_as_they_say():
+    generator = np.random.default_rng(1)
+    experiments = [bootstrap(generator.exponential(size=60), confidence=0.8) for _ in range(200)]
+    share = np.mean([e.low <= 1.0 <= e.high for e in experiments])
+    # Two hundred experiments scatter by 3 % (one standard deviation); percentile is a bit short.
+    assert 0.7 < share < 0.9
+
+
+def test_equal_samples_leave_nothing_open():
+    assert bootstrap(np.full(8, 0.25)) == Estimate(0.25, 0.25, 0.25, 8)
+
+
+def test_paired_difference_is_narrower_than_its_parts():
+    generator = np.random.default_rng(2)
+    common = generator.normal(size=50)
+    first, second = common + 0.1, common + generator.normal(scale=0.01, size=50)
+    difference = bootstrap(first - second)
+    assert difference.low > 0
+    assert bootstrap(first).low < bootstrap(second).high
+
+
+def test_estimate_is_written_with_its_interval():
+    estimate = Estimate(0.1234, 0.1, 0.15, 32)
+    assert str(estimate) == "0.123 [0.100, 0.150]"
+    assert f"{estimate:.1f}" == "0.1 [0.1, 0.1]"
+
+
+@pytest.mark.parametrize(
+    ("samples", "confidence"), [([1.0], 0.9), ([1.0, np.nan], 0.9), ([1.0, 2.0], 95.0)]
+)
+def test_bootstrap_refuses_what_has_no_interval(samples, confidence):
+    with pytest.raises(ValueError, match="expected two or more finite samples"):
+        bootstrap(np.array(samples), confidence=confidence)

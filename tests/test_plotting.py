@@ -1,0 +1,128 @@
+import subprocess
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sa_helpers import plotting
+from sa_helpers.images import to_uint8
+from sa_helpers.intervals import Estimate
+
+
+def pixels(figure, tmp_path):
+    path = tmp_path / "figure.png"
+    path.write_bytes(figure._repr_png_())
+    with Image.open(path) as image:
+        return np.array(image)
+
+
+@pytest.fixture
+def images():
+    return torch.rand(3, 3, 24, 24, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+@pytest.fixture
+def estimates():
+    return [Estimate(mean, mean - 0.1, mean + 0.1, 8) for mean in (0.2, 0.4, 0.8)]
+
+
+def test_image_table_shows_every_pixel_unchanged(images, tmp_path):
+    figure = plotting.image_table(
+        [images, -images], row_labels=["parent", "child"], column_labels=["0", "1", "2"]
+    )
+    shown = pixels(figure, tmp_path)
+    # The table's last image stands in the lower right corner.
+    np.testing.assert_array_equal(shown[-24:, -24:, :3], to_uint8(-images)[2])
+    np.testing.assert_array_equal(shown[-52:-28, -24:, :3], to_uint8(images)[2])
+
+
+def test_image_table_without_labels_is_only_the_images(images, tmp_path):
+    shown = pixels(plotting.image_table([images]), tmp_path)
+    assert shown.shape[:2] == (24, 3 * 24 + 2 * 4)
+
+
+def test_rows_may_be_tensors_arrays_or_lists(images, tmp_path):
+    arrays = to_uint8(images)
+    shown = [
+        pixels(plotting.image_table([row]), tmp_path) for row in (images, arrays, list(arrays))
+    ]
+    np.testing.assert_array_equal(shown[0], shown[1])
+    np.testing.assert_array_equal(shown[0], shown[2])
+
+
+def test_figures_are_opaque_and_white_and_repeatable(images, estimates, tmp_path):
+    figures = [
+        plotting.image_table([images], row_labels=["parent"]),
+        plotting.curves([0.0, 2.0, 8.0], {"dog": estimates}, x_label="kimg", y_label="distance"),
+        plotting.bars(["a", "b", "c"], {"dog": estimates}, y_label="distance"),
+    ]
+    for figure in figures:
+        shown = pixels(figure, tmp_path)
+        assert (shown[..., 3:] == 255).all()
+        assert (shown[0, 0, :3] == 255).all()
+        assert figure._repr_png_() == figure._repr_png_()
+
+
+def test_labels_of_every_length_stay_inside_the_figure(images, tmp_path):
+    labels = ["a label that is rather longer than all others", "short\nof three\nlines"]
+    shown = pixels(plotting.image_table([images, images], row_labels=labels), tmp_path)
+    assert (shown[:, :2, :3] == 255).all(), "a label touches the left edge"
+
+
+def test_curves_draw_means_and_intervals(estimates):
+    x = [0.0, 2.0, 8.0]
+    figure = plotting.curves(
+        x, {"toon": estimates, "dog": estimates[::-1]}, x_label="kimg", y_label="d"
+    )
+    (axes,) = figure.axes
+    assert [line.get_label() for line in axes.lines] == ["toon", "dog"]
+    np.testing.assert_allclose(axes.lines[1].get_ydata(), [0.8, 0.4, 0.2])
+    band = axes.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == pytest.approx(0.1)
+    assert band[:, 1].max() == pytest.approx(0.9)
+    assert axes.get_xlabel() == "kimg"
+
+
+def test_logarithmic_curves_keep_the_parent_at_zero(estimates):
+    figure = plotting.curves(
+        [0.0, 2.0, 8.0], {"dog": estimates}, x_label="kimg", y_label="d", is_x_logarithmic=True
+    )
+    (axes,) = figure.axes
+    places = axes.transData.transform([(x, 0.2) for x in (0, 2, 8)])[:, 0]
+    assert places[0] < places[1] < places[2]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "2", "8"]
+
+
+def test_bars_stand_side_by_side_with_their_means(estimates):
+    series = {"toon": estimates, "dog": estimates[::-1]}
+    figure = plotting.bars(["a", "b", "c"], series, y_label="d")
+    (axes,) = figure.axes
+    boxes = sorted((bar.get_x(), bar.get_width(), bar.get_height()) for bar in axes.patches)
+    assert [height for _, _, height in boxes] == pytest.approx([0.2, 0.8, 0.4, 0.4, 0.8, 0.2])
+    for (left, width, _), (next_left, *_) in pairwise(boxes):
+        assert left + width <= next_left
+
+
+def test_rows_of_different_shapes_are_refused(images):
+    with pytest.raises(ValueError, match="all alike"):
+        plotting.image_table([images, images[:2]])
+    with pytest.raises(ValueError, match="at least one"):
+        plotting.image_table([])
+
+
+@pytest.mark.parametrize("labels", [{"row_labels": ["a"]}, {"column_labels": ["a", "b"]}])
+def test_missing_labels_are_refused(images, labels):
+    with pytest.raises(ValueError, match=r"labels for \d (row|column)s"):
+        plotting.image_table([images, images], **labels)
+
+
+def test_figures_are_made_without_pyplot():
+    code = (
+        "import sys; from sa_helpers.plotting import BookFigure;"
+        "BookFigure(width_px=8, height_px=8)._repr_png_();"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
