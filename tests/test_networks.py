@@ -427,12 +427,12 @@ _TRACE = """
 import torch
 from sa_helpers.networks import Generator, GeneratorConfig
 
-sizes = dict(img_resolution=16, channels={4: 6, 8: 5, 16: 4})
+sizes = dict(img_resolution=8, channels={4: 6, 8: 5})
 generator = Generator(GeneratorConfig(**sizes, z_dim=7, w_dim=8, num_mapping_layers=2))
-styles = list(generator.synthesis.w_plus_to_s(torch.randn(2, 6, 8)))
-maps = [torch.randn(2, 1, r, r) for r in (4, 8, 8, 16, 16)]
+styles = list(generator.synthesis.w_plus_to_s(torch.randn(2, 4, 8)))
+maps = [torch.randn(2, 1, r, r) for r in (4, 8, 8)]
 compiled = torch.compile(generator.synthesis.render, fullgraph=True, backend="eager")
-torch.testing.assert_close(compiled(styles, maps), generator.synthesis.render(styles, maps))
+assert torch.equal(compiled(styles, maps), generator.synthesis.render(styles, maps))
 """
 
 
