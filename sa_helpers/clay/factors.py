@@ -52,7 +52,9 @@ def normal(random: np.random.Generator, mean: float, std: float) -> float:
     return mean + std * float(random.standard_normal())
 
 
-def long_tailed(random: np.random.Generator, std: float, wide_std: float, wide_share: float) -> float:
+def long_tailed(
+    random: np.random.Generator, std: float, wide_std: float, wide_share: float
+) -> float:
     """Draw from a mixture of two centred normals: mostly narrow, sometimes wide."""
     chosen = wide_std if float(random.random()) < wide_share else std
     return normal(random, 0.0, chosen)

@@ -30,7 +30,10 @@ def add_hair(scene: Scene, factors: Factors) -> None:
     thick = 0.03 + 0.09 * min(1.0, length / 0.5)
     age = (factors["age_years"] - 18.0) / 64.0
     scene.add_ellipsoid(
-        (0, 0.24 + 0.5 * thick, -0.15), (0.79 * wide + 0.8 * thick, 0.80 + thick, 0.85 + 0.7 * thick), casts=0.4, **look
+        (0, 0.24 + 0.5 * thick, -0.15),
+        (0.79 * wide + 0.8 * thick, 0.80 + thick, 0.85 + 0.7 * thick),
+        casts=0.4,
+        **look,
     )
     if length > 0.45:
         add_length(scene, factors, look, wide)
@@ -54,8 +57,11 @@ def add_length(scene: Scene, factors: Factors, look, wide: float) -> None:
     end_y = -0.55 - 1.1 * reach
     for side in SIDES:
         scene.add_capsule(
-            (side * 0.36 * wide, 0.0, -0.44), (side * 0.38 * wide, end_y, -0.36), (0.40, 0.36),
-            blend=0.2, **look,
+            (side * 0.36 * wide, 0.0, -0.44),
+            (side * 0.38 * wide, end_y, -0.36),
+            (0.40, 0.36),
+            blend=0.2,
+            **look,
         )
     bend_y = 0.5 * (0.1 + end_y)
     for side in SIDES:
@@ -74,7 +80,9 @@ def add_ringlets(scene: Scene, start, end, factors: Factors, look) -> None:
         share = (index + 0.5) / 4
         x, y, z = (a + (b - a) * share for a, b in zip(start, end, strict=True))
         outwards = math.copysign(0.11 if index % 2 else -0.02, x)
-        scene.add_sphere((x + outwards, y, z + 0.09), 0.12 + 0.05 * factors["curl"], blend=0.06, **look)
+        scene.add_sphere(
+            (x + outwards, y, z + 0.09), 0.12 + 0.05 * factors["curl"], blend=0.06, **look
+        )
 
 
 def add_fringe(scene: Scene, factors: Factors, look, wide: float) -> None:
@@ -84,8 +92,11 @@ def add_fringe(scene: Scene, factors: Factors, look, wide: float) -> None:
         angle = (index - 2) * 0.36
         x, z = math.sin(angle) * 0.74 * wide, math.cos(angle) * 0.80 - 0.1
         scene.add_ellipsoid(
-            (x, 0.52 - 0.05 * abs(index - 2) * 0.5, z), (0.20, 0.24, 0.13),
-            turn=rotation(yaw_deg=math.degrees(angle), pitch_deg=20.0, roll_deg=lean), blend=0.05, **look,
+            (x, 0.52 - 0.05 * abs(index - 2) * 0.5, z),
+            (0.20, 0.24, 0.13),
+            turn=rotation(yaw_deg=math.degrees(angle), pitch_deg=20.0, roll_deg=lean),
+            blend=0.05,
+            **look,
         )
 
 
@@ -94,11 +105,18 @@ def add_quiff(scene: Scene, factors: Factors, look, wide: float, thick: float) -
     side = 1.0 if factors["parting"] >= 0 else -1.0
     amount = 0.4 + 0.6 * abs(factors["parting"])
     scene.add_ellipsoid(
-        (side * 0.22, 0.80, 0.42), (0.48 * wide, 0.14 + 0.8 * thick * amount, 0.26),
-        turn=rotation(roll_deg=-side * 16.0), blend=0.12, **look,
+        (side * 0.22, 0.80, 0.42),
+        (0.48 * wide, 0.14 + 0.8 * thick * amount, 0.26),
+        turn=rotation(roll_deg=-side * 16.0),
+        blend=0.12,
+        **look,
     )
     scene.add_ellipsoid(
-        (-side * 0.46 * wide, 0.66, 0.36), (0.24, 0.24, 0.22), turn=rotation(roll_deg=side * 40.0), blend=0.12, **look
+        (-side * 0.46 * wide, 0.66, 0.36),
+        (0.24, 0.24, 0.22),
+        turn=rotation(roll_deg=side * 40.0),
+        blend=0.12,
+        **look,
     )
 
 
@@ -113,7 +131,10 @@ def add_curls(scene: Scene, factors: Factors, look, wide: float, thick: float) -
         if z > 0.35 and y < 0.62:
             continue
         scene.add_sphere(
-            (x * (0.80 * wide + thick), 0.26 + y * (0.80 + thick), -0.15 + z * (0.84 + thick)), size, blend=0.05, **look
+            (x * (0.80 * wide + thick), 0.26 + y * (0.80 + thick), -0.15 + z * (0.84 + thick)),
+            size,
+            blend=0.05,
+            **look,
         )
 
 
@@ -127,12 +148,26 @@ def add_beard(scene: Scene, factors: Factors, features) -> None:
     full = max(0.0, (amount - 0.35) / 0.65)
     scene.start_group(blend=0.02, edge=0.03)
     thick = 0.01 + 0.07 * full
-    scene.add_ellipsoid((0, -0.66 - 0.10 * full, 0.30), (0.44 * wide + thick, 0.32 + 0.1 * full, 0.40 + thick), blend=0.1, **look)
+    scene.add_ellipsoid(
+        (0, -0.66 - 0.10 * full, 0.30),
+        (0.44 * wide + thick, 0.32 + 0.1 * full, 0.40 + thick),
+        blend=0.1,
+        **look,
+    )
     scene.add_ellipsoid((0, -0.42, 0.80), (0.33, 0.21, 0.3), blend=0.08, operation=P.CARVE)
     x, y, z = features["moustache"]
     for side in SIDES:
         scene.add_capsule(
-            (side * 0.66 * wide, 0.0, 0.0), (side * 0.40 * wide, -0.58, 0.24),
-            (0.06, 0.16 + thick), blend=0.10, **look,
+            (side * 0.66 * wide, 0.0, 0.0),
+            (side * 0.40 * wide, -0.58, 0.24),
+            (0.06, 0.16 + thick),
+            blend=0.10,
+            **look,
         )
-        scene.add_capsule((side * 0.03, y, z + 0.02), (side * 0.24, y - 0.08, z - 0.04), (0.05, 0.035), blend=0.03, **look)
+        scene.add_capsule(
+            (side * 0.03, y, z + 0.02),
+            (side * 0.24, y - 0.08, z - 0.04),
+            (0.05, 0.035),
+            blend=0.03,
+            **look,
+        )

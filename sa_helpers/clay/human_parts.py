@@ -67,7 +67,9 @@ def add_clothes(scene: Scene, factors: Factors) -> None:
     cloth = {"colour": colour, "region": "cloth", "gloss": 0.08}
     scene.add_ellipsoid((0, -1.92, -0.16), (1.08 * wide, 0.73, 0.74), blend=0.2, **cloth)
     for side in SIDES:
-        scene.add_ellipsoid((side * 0.92 * wide, -1.90, -0.2), (0.44, 0.52, 0.46), blend=0.3, **cloth)
+        scene.add_ellipsoid(
+            (side * 0.92 * wide, -1.90, -0.2), (0.44, 0.52, 0.46), blend=0.3, **cloth
+        )
     add_collar(scene, factors, colour, wide)
 
 
@@ -98,11 +100,16 @@ def add_head(scene: Scene, factors: Factors) -> None:
     scene.start_group(blend=0.05, edge=0.02)
     scene.add_ellipsoid((0, 0.22, -0.12), (0.78 * wide, 0.80, 0.84), casts=0.8, **skin)
     scene.add_ellipsoid((0, -0.25, 0.12), (0.58 * wide, 0.66, 0.62), blend=0.3, casts=0.5, **skin)
-    scene.add_ellipsoid((0, -0.74, 0.46 + 0.02 * jaw), (0.20 + 0.05 * jaw, 0.17, 0.19), blend=0.2, **skin)
+    scene.add_ellipsoid(
+        (0, -0.74, 0.46 + 0.02 * jaw), (0.20 + 0.05 * jaw, 0.17, 0.19), blend=0.2, **skin
+    )
     blush = mix(skin["colour"], (0.9, 0.35, 0.3), 0.22)
     for side in SIDES:
         scene.add_ellipsoid(
-            (side * (0.345 + 0.06 * jaw) * wide, -0.50 - 0.05 * age, 0.12), (0.18, 0.20, 0.28), blend=0.25, **skin
+            (side * (0.345 + 0.06 * jaw) * wide, -0.50 - 0.05 * age, 0.12),
+            (0.18, 0.20, 0.28),
+            blend=0.25,
+            **skin,
         )
         scene.add_ellipsoid(
             (side * 0.38 * wide, -0.20 - 0.06 * age, 0.54), (0.20, 0.17, 0.17), blend=0.2, **skin
@@ -111,7 +118,10 @@ def add_head(scene: Scene, factors: Factors) -> None:
             (side * 0.30 * wide, 0.07, 0.86), (0.20, 0.15, 0.13), blend=0.16, operation=P.CARVE
         )
         scene.add_ellipsoid(
-            (side * 0.42 * wide, -0.22, 0.66), (0.2, 0.16, 0.2), colour=blush, edge=0.16,
+            (side * 0.42 * wide, -0.22, 0.66),
+            (0.2, 0.16, 0.2),
+            colour=blush,
+            edge=0.16,
             operation=P.PAINT,
         )
     scene.add_ellipsoid((0, 0.27, 0.66), (0.42 * wide, 0.10, 0.10), blend=0.16, **skin)
@@ -127,10 +137,22 @@ def add_ears(scene: Scene, factors: Factors, skin, wide: float) -> None:
     for side in SIDES:
         turn = rotation(yaw_deg=side * 28.0, roll_deg=side * -8.0)
         x = side * (0.76 * wide + 0.02)
-        scene.add_ellipsoid((x, -0.02, -0.08), (0.09, 0.23 * size, 0.16 * size), turn=turn, blend=0.06, edge=0.03, **look)
         scene.add_ellipsoid(
-            (x + side * 0.09, 0.0, 0.02), (0.05, 0.13 * size, 0.09 * size), turn=turn, blend=0.05,
-            colour=mix(skin["colour"], (0.6, 0.2, 0.15), 0.3), edge=0.06, operation=P.CARVE,
+            (x, -0.02, -0.08),
+            (0.09, 0.23 * size, 0.16 * size),
+            turn=turn,
+            blend=0.06,
+            edge=0.03,
+            **look,
+        )
+        scene.add_ellipsoid(
+            (x + side * 0.09, 0.0, 0.02),
+            (0.05, 0.13 * size, 0.09 * size),
+            turn=turn,
+            blend=0.05,
+            colour=mix(skin["colour"], (0.6, 0.2, 0.15), 0.3),
+            edge=0.06,
+            operation=P.CARVE,
         )
 
 
@@ -138,13 +160,24 @@ def add_nose(scene: Scene, factors: Factors, skin) -> None:
     """Add bridge, tip and wings of the nose."""
     size = 1.0 + 0.24 * factors["nose_size"]
     look = {**skin, "region": "nose", "colour": mix(skin["colour"], (0.9, 0.35, 0.3), 0.10)}
-    scene.add_capsule((0, 0.14, 0.72), (0, -0.15, 0.86), (0.07, 0.10 * size), blend=0.09, edge=0.15, **look)
+    scene.add_capsule(
+        (0, 0.14, 0.72), (0, -0.15, 0.86), (0.07, 0.10 * size), blend=0.09, edge=0.15, **look
+    )
     scene.add_ellipsoid(
-        (0, -0.19, 0.86 + 0.03 * size), (0.125 * size, 0.11 * size, 0.13 * size), blend=0.06, edge=0.1, casts=0.5, **look
+        (0, -0.19, 0.86 + 0.03 * size),
+        (0.125 * size, 0.11 * size, 0.13 * size),
+        blend=0.06,
+        edge=0.1,
+        casts=0.5,
+        **look,
     )
     for side in SIDES:
         scene.add_ellipsoid(
-            (side * 0.108 * size, -0.215, 0.82), (0.066 * size, 0.062 * size, 0.085 * size), blend=0.05, edge=0.1, **look
+            (side * 0.108 * size, -0.215, 0.82),
+            (0.066 * size, 0.062 * size, 0.085 * size),
+            blend=0.05,
+            edge=0.1,
+            **look,
         )
 
 
@@ -155,12 +188,19 @@ def add_wrinkles(scene: Scene, factors: Factors, wide: float) -> None:
         return
     fold = [(0.17 * wide, -0.24), (0.31 * wide, -0.46)]
     lines = [(0.0, 0.50), (0.27 * wide, 0.48), (0.0, 0.62), (0.22 * wide, 0.60)]
-    spots = [(x, y, z) for (x, y), z in zip(fold + lines, scene.front_depths(fold + lines).tolist(), strict=True)]
+    spots = [
+        (x, y, z)
+        for (x, y), z in zip(fold + lines, scene.front_depths(fold + lines).tolist(), strict=True)
+    ]
     for side in SIDES:
         ends = [(side * x, y, z + 0.01) for x, y, z in spots]
         for start, end, radius in ((0, 1, 0.030), (2, 3, 0.024), (4, 5, 0.024)):
             scene.add_capsule(
-                ends[start], ends[end], (radius * depth, radius * depth), blend=0.035, operation=P.CARVE
+                ends[start],
+                ends[end],
+                (radius * depth, radius * depth),
+                blend=0.035,
+                operation=P.CARVE,
             )
 
 
@@ -169,7 +209,11 @@ def place_features(scene: Scene, factors: Factors) -> dict[str, Any]:
     wide = 1.0 + 0.07 * factors["face_width"]
     brow_y = 0.36 + 0.07 * factors["brow_height"]
     tilt = 0.06 * factors["brow_tilt"]
-    brow = [(0.13 * wide, brow_y - tilt), (0.32 * wide, brow_y + 0.04), (0.50 * wide, brow_y - 0.04 + tilt)]
+    brow = [
+        (0.13 * wide, brow_y - tilt),
+        (0.32 * wide, brow_y + 0.04),
+        (0.50 * wide, brow_y - 0.04 + tilt),
+    ]
     corner_x = 0.265 + 0.045 * factors["smile"]
     lift = 0.095 if factors["smile"] > 0.0 else 0.06
     corner = (corner_x * wide, -0.49 + lift * factors["smile"])
@@ -202,8 +246,12 @@ def add_lids(scene: Scene, factors: Factors, center, radius: float, colour) -> N
         center, (radius * 1.12, radius * 1.07, radius * 1.07), colour=colour, region="skin"
     )
     scene.add_ellipsoid(
-        (x, y - 0.10 * radius, z + radius), (radius * 0.98, height, radius * 0.95), blend=0.012,
-        colour=mix(scaled(colour, 0.35), (0.1, 0.05, 0.05), 0.4), edge=0.02, operation=P.CARVE,
+        (x, y - 0.10 * radius, z + radius),
+        (radius * 0.98, height, radius * 0.95),
+        blend=0.012,
+        colour=mix(scaled(colour, 0.35), (0.1, 0.05, 0.05), 0.4),
+        edge=0.02,
+        operation=P.CARVE,
     )
 
 
@@ -240,11 +288,19 @@ def add_mouth(scene: Scene, factors: Factors, features) -> None:
     colour = mix(natural, from_hue(factors["lipstick_hue_deg"], 0.78, 0.78), factors["lipstick"])
     gap = 0.075 * factors["mouth_open"]
     scene.start_group(blend=0.035, edge=0.02)
-    look = {"colour": colour, "region": "mouth", "gloss": 0.35 + 0.4 * factors["lipstick"], "blend": 0.02}
+    look = {
+        "colour": colour,
+        "region": "mouth",
+        "gloss": 0.35 + 0.4 * factors["lipstick"],
+        "blend": 0.02,
+    }
     dip = center[1] - 0.03 * max(0.0, factors["smile"])
     for side in SIDES:
         end = (side * corner[0], corner[1], corner[2] - 0.015)
-        top, bottom = (side * 0.055, dip + 0.035 + gap, upper[2] - 0.015), (side * 0.075, dip - 0.045 - gap, lower[2])
+        top, bottom = (
+            (side * 0.055, dip + 0.035 + gap, upper[2] - 0.015),
+            (side * 0.075, dip - 0.045 - gap, lower[2]),
+        )
         scene.add_capsule(end, top, (0.022, 0.046), **look)
         scene.add_capsule(end, bottom, (0.022, 0.058), **look)
     scene.add_capsule((-0.075, *bottom[1:]), (0.075, *bottom[1:]), (0.058, 0.058), **look)
@@ -253,19 +309,38 @@ def add_mouth(scene: Scene, factors: Factors, features) -> None:
         z = center[2]
         half = 0.75 * corner[0]
         scene.start_group(blend=0.01, edge=0.01)
-        scene.add_ellipsoid((0, dip, z - 0.04), (half, 0.03 + gap, 0.1), colour=(0.22, 0.05, 0.06), region="mouth", gloss=0.1)
-        scene.add_ellipsoid((0, dip + 0.02 + gap, z + 0.04), (half, 0.02 + 0.5 * gap, 0.1), colour=(0.96, 0.94, 0.9), **inside)
+        scene.add_ellipsoid(
+            (0, dip, z - 0.04),
+            (half, 0.03 + gap, 0.1),
+            colour=(0.22, 0.05, 0.06),
+            region="mouth",
+            gloss=0.1,
+        )
+        scene.add_ellipsoid(
+            (0, dip + 0.02 + gap, z + 0.04),
+            (half, 0.02 + 0.5 * gap, 0.1),
+            colour=(0.96, 0.94, 0.9),
+            **inside,
+        )
 
 
 def add_glasses(scene: Scene, factors: Factors, features) -> None:
     """Add frames: two rings, a bridge and temples."""
-    look = {"colour": FRAME[factors["frame_colour"]], "region": "glasses", "gloss": 0.8, "blend": 0.02}
+    look = {
+        "colour": FRAME[factors["frame_colour"]],
+        "region": "glasses",
+        "gloss": 0.8,
+        "blend": 0.02,
+    }
     scene.start_group(blend=0.01, edge=0.01)
     wide = features["wide"]
     for side in SIDES:
         turn = rotation(yaw_deg=side * 10.0)
         scene.add_ring((side * 0.31 * wide, 0.05, 0.86), (0.245, 0.22), 0.028, turn=turn, **look)
         scene.add_capsule(
-            (side * 0.55 * wide, 0.10, 0.80), (side * 0.80 * wide, 0.10, 0.0), (0.028, 0.028), **look
+            (side * 0.55 * wide, 0.10, 0.80),
+            (side * 0.80 * wide, 0.10, 0.0),
+            (0.028, 0.028),
+            **look,
         )
     scene.add_capsule((-0.08, 0.09, 0.91), (0.08, 0.09, 0.91), (0.03, 0.03), **look)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sa_helpers.clay.arrays import Buffers, Chosen, Points, Row, SceneArrays, Values
 from sa_helpers.clay.compiling import compiled
 from sa_helpers.clay.primitives import (
     BLEND,
@@ -28,7 +29,9 @@ NUM_MIXED, LABEL, MATERIAL_LENGTH = 4, 4, 5
 
 
 @compiled
-def mix_material(material, row, region, gap, edge, num_points):
+def mix_material(
+    material: Buffers, row: Row, region: int, gap: Values, edge: float, num_points: int
+) -> None:
     """Mix a primitive's colour in where `gap` > 0, over a transition as wide as `edge`."""
     scale = HALF / abs(edge)
     for channel in range(NUM_MIXED):
@@ -45,7 +48,16 @@ def mix_material(material, row, region, gap, edge, num_points):
 
 
 @compiled
-def merge_group(total, material, group, group_material, blend, edge, gap, num_points):
+def merge_group(
+    total: Values,
+    material: Buffers,
+    group: Values,
+    group_material: Buffers,
+    blend: float,
+    edge: float,
+    gap: Values,
+    num_points: int,
+) -> None:
     """Join a finished group to what came before: distance, colour and region."""
     scale = HALF / edge
     for j in range(num_points):
@@ -60,7 +72,16 @@ def merge_group(total, material, group, group_material, blend, edge, gap, num_po
 
 
 @compiled
-def apply_primitive(row, operation, region, group, single, material, gap, num_points):
+def apply_primitive(
+    row: Row,
+    operation: int,
+    region: int,
+    group: Values,
+    single: Values,
+    material: Buffers,
+    gap: Values,
+    num_points: int,
+) -> None:
     """Add one primitive to the running group."""
     if operation == UNION:
         for j in range(num_points):
@@ -77,7 +98,15 @@ def apply_primitive(row, operation, region, group, single, material, gap, num_po
 
 
 @compiled
-def field_material(scene, chosen, num_chosen, points, num_points, work, material):
+def field_material(
+    scene: SceneArrays,
+    chosen: Chosen,
+    num_chosen: int,
+    points: Points,
+    num_points: int,
+    work: Buffers,
+    material: Buffers,
+) -> None:
     """Colour, gloss and region at `points`, into `material` [10, packet] rows 0 to 4.
 
     Follows `primitives.field_distance` step by step; paint changes colour and region only, and

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from sa_helpers.clay.arrays import Buffers, Chosen, Points, Row, SceneArrays, Values
 from sa_helpers.clay.compiling import compiled
 
 ELLIPSOID, CAPSULE, BOX, RING = 0, 1, 2, 3
@@ -27,19 +28,17 @@ ZERO, HALF, ONE, TINY = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.fl
 
 
 @compiled
-def to_local(row, points, num_points, local):
+def to_local(row: Row, points: Points, num_points: int, local: Points) -> None:
     """Write `points` in the primitive's own axes into `local`, both [3, packet]."""
     for axis in range(3):
         ax, ay, az = row[AXES + 3 * axis], row[AXES + 3 * axis + 1], row[AXES + 3 * axis + 2]
         offset = ax * row[CENTER] + ay * row[CENTER + 1] + az * row[CENTER + 2]
         for j in range(num_points):
-            local[axis, j] = (
-                ax * points[0, j] + ay * points[1, j] + az * points[2, j] - offset
-            )
+            local[axis, j] = ax * points[0, j] + ay * points[1, j] + az * points[2, j] - offset
 
 
 @compiled
-def ellipsoid_distance(row, local, num_points, distance):
+def ellipsoid_distance(row: Row, local: Points, num_points: int, distance: Values) -> None:
     """First-order distance to an ellipsoid with radii SIZE[0:3]; exact for a sphere."""
     ix, iy, iz = ONE / row[SIZE], ONE / row[SIZE + 1], ONE / row[SIZE + 2]
     for j in range(num_points):
@@ -51,7 +50,7 @@ def ellipsoid_distance(row, local, num_points, distance):
 
 
 @compiled
-def capsule_distance(row, local, num_points, distance):
+def capsule_distance(row: Row, local: Points, num_points: int, distance: Values) -> None:
     """Distance to a capsule along y: half length SIZE[0], radii SIZE[1] at -y and SIZE[2] at +y."""
     half = row[SIZE]
     middle, slope = (
@@ -66,7 +65,7 @@ def capsule_distance(row, local, num_points, distance):
 
 
 @compiled
-def box_distance(row, local, num_points, distance):
+def box_distance(row: Row, local: Points, num_points: int, distance: Values) -> None:
     """Exact distance to a box with half edges SIZE[0:3], rounded by SIZE[3]."""
     rounding = row[SIZE + 3]
     bx, by, bz = row[SIZE] - rounding, row[SIZE + 1] - rounding, row[SIZE + 2] - rounding
@@ -78,7 +77,7 @@ def box_distance(row, local, num_points, distance):
 
 
 @compiled
-def ring_distance(row, local, num_points, distance):
+def ring_distance(row: Row, local: Points, num_points: int, distance: Values) -> None:
     """Distance to a tube of radius SIZE[2] along an ellipse with radii SIZE[0:2] in the xy plane."""
     ix, iy, tube = ONE / row[SIZE], ONE / row[SIZE + 1], row[SIZE + 2]
     for j in range(num_points):
@@ -90,7 +89,9 @@ def ring_distance(row, local, num_points, distance):
 
 
 @compiled
-def primitive_distance(row, kind, points, num_points, local, distance):
+def primitive_distance(
+    row: Row, kind: int, points: Points, num_points: int, local: Points, distance: Values
+) -> None:
     """Distance from each of `points` [3, packet] to one primitive."""
     to_local(row, points, num_points, local)
     if kind == ELLIPSOID:
@@ -104,7 +105,7 @@ def primitive_distance(row, kind, points, num_points, local, distance):
 
 
 @compiled
-def unite(total, other, blend, num_points):
+def unite(total: Values, other: Values, blend: float, num_points: int) -> None:
     """Smooth union of `other` into `total`; `blend` is the radius of the fillet."""
     scale = HALF / blend
     for j in range(num_points):
@@ -114,7 +115,7 @@ def unite(total, other, blend, num_points):
 
 
 @compiled
-def carve(total, other, blend, num_points):
+def carve(total: Values, other: Values, blend: float, num_points: int) -> None:
     """Smooth subtraction of `other` from `total`."""
     scale = HALF / blend
     for j in range(num_points):
@@ -124,7 +125,14 @@ def carve(total, other, blend, num_points):
 
 
 @compiled
-def field_distance(scene, chosen, num_chosen, points, num_points, work):
+def field_distance(
+    scene: SceneArrays,
+    chosen: Chosen,
+    num_chosen: int,
+    points: Points,
+    num_points: int,
+    work: Buffers,
+) -> None:
     """Distance to the chosen primitives of a scene; the answer is in `work[0]`.
 
     Primitives are joined in order: within a group by their own blend radius, then group by group.

@@ -4,87 +4,21 @@ World axes: x to the right of the image, y up, z towards the camera. A bust stan
 its head about one unit in radius; the frame shows about three units. Lengths are in these units.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
 from sa_helpers.clay import primitives as P
+from sa_helpers.clay.arrays import SceneArrays
+from sa_helpers.clay.geometry import Vector, box_extent, direction, frame_along, rotation
 from sa_helpers.clay.regions import REGIONS
 from sa_helpers.clay.tracing import MAX_CHOSEN, trace_depths
 
-Vector = Sequence[float]
-IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+__all__ = ["Scene", "Style", "rotation"]
 
-
-class SceneArrays(NamedTuple):
-    """A scene as the kernels read it; columns are described in `primitives` and `shading`."""
-
-    rows: np.ndarray
-    codes: np.ndarray
-    groups: np.ndarray
-    camera: np.ndarray
-    light: np.ndarray
-    style: np.ndarray
-    backdrop: np.ndarray
-
-
-def rotation(*, yaw_deg: float = 0.0, pitch_deg: float = 0.0, roll_deg: float = 0.0) -> np.ndarray:
-    """Rotation matrix [3, 3]: roll about z, then pitch about x, then yaw about y.
-
-    Args:
-        yaw_deg: Positive turns the front (+z) towards +x, the right of the image.
-        pitch_deg: Positive turns the front upwards.
-        roll_deg: Positive turns +x upwards (counter-clockwise in the image).
-    """
-    yaw, pitch, roll = math.radians(yaw_deg), math.radians(-pitch_deg), math.radians(roll_deg)
-    cy, sy, cp, sp = math.cos(yaw), math.sin(yaw), math.cos(pitch), math.sin(pitch)
-    cr, sr = math.cos(roll), math.sin(roll)
-    return np.array(
-        [
-            [cy * cr + sy * sp * sr, -cy * sr + sy * sp * cr, sy * cp],
-            [cp * sr, cp * cr, -sp],
-            [-sy * cr + cy * sp * sr, sy * sr + cy * sp * cr, cy * cp],
-        ]
-    )
-
-
-def direction(azimuth_deg: float, elevation_deg: float) -> np.ndarray:
-    """Unit vector to a light: azimuth from the camera towards +x, elevation upwards."""
-    azimuth, elevation = math.radians(azimuth_deg), math.radians(elevation_deg)
-    return np.array(
-        [
-            math.sin(azimuth) * math.cos(elevation),
-            math.sin(elevation),
-            math.cos(azimuth) * math.cos(elevation),
-        ]
-    )
-
-
-def frame_along(start: Vector, end: Vector) -> tuple[np.ndarray, float]:
-    """A rotation [3, 3] whose y axis points from `start` to `end`, and their distance."""
-    x, y, z = (b - a for a, b in zip(start, end, strict=True))
-    length = math.sqrt(x * x + y * y + z * z)
-    x, y, z = x / length, y / length, z / length
-    side = (y, -x, 0.0) if abs(z) < 0.9 else (0.0, z, -y)
-    norm = math.hypot(*side)
-    a, b, c = side[0] / norm, side[1] / norm, side[2] / norm
-    cross = (b * z - c * y, c * x - a * z, a * y - b * x)
-    return np.array([[a, x, cross[0]], [b, y, cross[1]], [c, z, cross[2]]]), length
-
-
-def box_extent(kind: int, axes: Sequence[float], size: Vector) -> list[float]:
-    """Half edges of the upright box around a primitive with the given axes (one after another)."""
-    if kind == P.ELLIPSOID:
-        return [math.hypot(*(axes[3 * i + k] * size[i] for i in range(3))) for k in range(3)]
-    if kind == P.CAPSULE:
-        return [abs(axes[3 + k]) * size[0] + max(size[1], size[2]) for k in range(3)]
-    if kind == P.BOX:
-        return [sum(abs(axes[3 * i + k]) * size[i] for i in range(3)) for k in range(3)]
-    return [math.hypot(axes[k] * size[0], axes[3 + k] * size[1]) + size[2] for k in range(3)]
+IDENTITY = np.eye(3)
 
 
 @dataclass(frozen=True)
@@ -126,7 +60,7 @@ class Scene:
     _rows: list[list[float]] = field(default_factory=list)
     _codes: list[list[int]] = field(default_factory=list)
     _groups: list[list[float]] = field(default_factory=list)
-    _turn: np.ndarray = field(default_factory=lambda: np.array(IDENTITY))
+    _turn: np.ndarray = field(default_factory=lambda: np.eye(3))
     _shift: np.ndarray = field(default_factory=lambda: np.zeros(3))
 
     def __post_init__(self) -> None:
@@ -135,7 +69,9 @@ class Scene:
         self.set_light(azimuth_deg=-30.0, elevation_deg=35.0)
         self.set_background((0.55, 0.57, 0.6), (0.7, 0.72, 0.75))
 
-    def set_camera(self, *, height: float = 3.05, center_y: float = -0.12, distance: float = 9.0) -> None:
+    def set_camera(
+        self, *, height: float = 3.05, center_y: float = -0.12, distance: float = 9.0
+    ) -> None:
         """Look along -z at (0, center_y, 0) and show `height` units at that depth."""
         reach = height / (2.0 * distance)
         self._camera = [[0.0, center_y, distance], [reach, 0, 0], [0, reach, 0], [0, 0, -1]]
@@ -166,7 +102,9 @@ class Scene:
         """
         self._groups.append([blend, edge])
 
-    def add_ellipsoid(self, center: Vector, radii: Vector, *, turn: np.ndarray | None = None, **look) -> None:
+    def add_ellipsoid(
+        self, center: Vector, radii: Vector, *, turn: np.ndarray | None = None, **look
+    ) -> None:
         """Add an ellipsoid; `look` is described at `add_primitive`."""
         self.add_primitive(P.ELLIPSOID, center, turn, [*radii, 0.0], **look)
 
@@ -181,7 +119,13 @@ class Scene:
         self.add_primitive(P.CAPSULE, center, turn, [length / 2, radii[0], radii[1], 0.0], **look)
 
     def add_box(
-        self, center: Vector, half_edges: Vector, *, rounding: float = 0.03, turn: np.ndarray | None = None, **look
+        self,
+        center: Vector,
+        half_edges: Vector,
+        *,
+        rounding: float = 0.03,
+        turn: np.ndarray | None = None,
+        **look,
     ) -> None:
         """Add a box with half edge lengths `half_edges` and rounded corners."""
         self.add_primitive(P.BOX, center, turn, [*half_edges, rounding], **look)

@@ -7,7 +7,9 @@ after a soft shoulder that keeps highlights from clipping.
 import math
 
 import numpy as np
+from jaxtyping import Float32
 
+from sa_helpers.clay.arrays import Buffers, Chosen, Labels, Lists, Points, SceneArrays, Values
 from sa_helpers.clay.compiling import compiled
 from sa_helpers.clay.materials import field_material
 from sa_helpers.clay.primitives import AXES, CASTS, CENTER, HALF, ONE, SIZE, ZERO, field_distance
@@ -25,14 +27,16 @@ AMBIENT, KEY, OCCLUSION, SHADOW, SHINE, RIM, FLATNESS, LINE_DARKNESS, LINE_WIDTH
 
 
 @compiled
-def display(value):
+def display(value: float) -> float:
     """Display value of a linear intensity: a soft shoulder, then gamma 2."""
     squared = value * value
     return math.sqrt(value / math.sqrt(math.sqrt(ONE + squared * squared)))
 
 
 @compiled
-def background(backdrop, sx, sy, colours, j):
+def background(
+    backdrop: Float32[np.ndarray, "3 3"], sx: float, sy: float, colours: Points, j: int
+) -> None:
     """Soft vertical gradient with a glow behind the head."""
     height = HALF + HALF * sy
     glow = backdrop[2, 0] / (ONE + np.float32(1.6) * (sx * sx + sy * sy))
@@ -42,7 +46,16 @@ def background(backdrop, sx, sy, colours, j):
 
 
 @compiled
-def surface_normals(scene, chosen, num_chosen, points, num_points, normals, work, moved):
+def surface_normals(
+    scene: SceneArrays,
+    chosen: Chosen,
+    num_chosen: int,
+    points: Points,
+    num_points: int,
+    normals: Points,
+    work: Buffers,
+    moved: Points,
+) -> None:
     """Unit normals by differences of the distance field along a tetrahedron's corners."""
     normals[:, :num_points] = ZERO
     for corner in range(4):
@@ -65,7 +78,17 @@ def surface_normals(scene, chosen, num_chosen, points, num_points, normals, work
 
 
 @compiled
-def occlusion(scene, chosen, num_chosen, points, normals, num_points, openness, work, moved):
+def occlusion(
+    scene: SceneArrays,
+    chosen: Chosen,
+    num_chosen: int,
+    points: Points,
+    normals: Points,
+    num_points: int,
+    openness: Values,
+    work: Buffers,
+    moved: Points,
+) -> None:
     """Ambient occlusion: how much nearer than expected the surface is at two steps outwards."""
     openness[:num_points] = ONE
     for tap in range(2):
@@ -80,7 +103,7 @@ def occlusion(scene, chosen, num_chosen, points, normals, num_points, openness, 
 
 
 @compiled
-def shadows(scene, points, num_points, lit):
+def shadows(scene: SceneArrays, points: Points, num_points: int, lit: Values) -> None:
     """Soft shadows of the casting ellipsoids: how near to each the way to the light passes.
 
     In the frame where the ellipsoid is a unit sphere the nearest approach has a closed form.
@@ -90,7 +113,7 @@ def shadows(scene, points, num_points, lit):
         row = scene.rows[i]
         if row[CASTS] <= ZERO:
             continue
-        ray, start, frame = np.zeros(3, np.float32), np.zeros(3, np.float32), row[AXES:AXES + 9]
+        ray, start, frame = np.zeros(3, np.float32), np.zeros(3, np.float32), row[AXES : AXES + 9]
         for axis in range(3):
             for k in range(3):
                 ray[axis] += frame[3 * axis + k] * scene.light[k] / row[SIZE + axis]
@@ -113,7 +136,16 @@ def shadows(scene, points, num_points, lit):
 
 
 @compiled
-def illuminate(scene, normals, directions, outlined, openness, lit, num_points, material):
+def illuminate(
+    scene: SceneArrays,
+    normals: Points,
+    directions: Points,
+    outlined: Labels,
+    openness: Values,
+    lit: Values,
+    num_points: int,
+    material: Buffers,
+) -> None:
     """Turn material colours into display values in place."""
     style, light = scene.style, scene.light
     for j in range(num_points):
@@ -143,15 +175,22 @@ def illuminate(scene, normals, directions, outlined, openness, lit, num_points, 
 
 
 @compiled
-def shade(scene, lists, counts, points, directions, outlined, num_points, buffers):
+def shade(
+    scene: SceneArrays,
+    lists: Lists,
+    counts: tuple[int, int],
+    points: Points,
+    directions: Points,
+    outlined: Labels,
+    num_points: int,
+    buffers: Buffers,
+) -> Buffers:
     """Material buffer of the points, with colours turned into display values."""
     work, moved, normals = buffers[8:15], buffers[5:8], buffers[21:24]
     openness, lit, material = buffers[24], buffers[25], buffers[26:36]
     surface_normals(scene, lists[0], counts[0], points, num_points, normals, work, moved)
     field_material(scene, lists[0], counts[0], points, num_points, work, material)
-    occlusion(
-        scene, lists[1], counts[1], points, normals, num_points, openness, work, moved
-    )
+    occlusion(scene, lists[1], counts[1], points, normals, num_points, openness, work, moved)
     shadows(scene, points, num_points, lit)
     illuminate(scene, normals, directions, outlined, openness, lit, num_points, material)
     return material

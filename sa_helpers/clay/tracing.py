@@ -10,7 +10,19 @@ Source: Hart 1996, "Sphere tracing".
 import math
 
 import numpy as np
+from jaxtyping import Float32, UInt8
 
+from sa_helpers.clay.arrays import (
+    Buffers,
+    Chosen,
+    Culled,
+    Labels,
+    Lists,
+    Packet,
+    Points,
+    SceneArrays,
+    Values,
+)
 from sa_helpers.clay.compiling import compiled
 from sa_helpers.clay.materials import LABEL
 from sa_helpers.clay.primitives import CENTER, EXTENT, FAR, HALF, ONE, REACH, ZERO, field_distance
@@ -28,7 +40,9 @@ MAX_CHOSEN = 512
 
 
 @compiled
-def ray_direction(camera, sx, sy, direction, j):
+def ray_direction(
+    camera: Float32[np.ndarray, "4 3"], sx: float, sy: float, direction: Points, j: int
+) -> None:
     """Unit direction of the ray through the screen point (sx, sy), both in [-1, 1]."""
     x = camera[3, 0] + sx * camera[1, 0] + sy * camera[2, 0]
     y = camera[3, 1] + sx * camera[1, 1] + sy * camera[2, 1]
@@ -38,7 +52,15 @@ def ray_direction(camera, sx, sy, direction, j):
 
 
 @compiled
-def choose_primitives(scene, left, right, bottom, top, margin, chosen):
+def choose_primitives(
+    scene: SceneArrays,
+    left: float,
+    right: float,
+    bottom: float,
+    top: float,
+    margin: float,
+    chosen: Chosen,
+) -> tuple[int, float, float]:
     """Choose the primitives whose bounding box meets the pyramid behind a tile.
 
     The tile is given by its borders on the screen (-1 to 1).
@@ -69,7 +91,17 @@ def choose_primitives(scene, left, right, bottom, top, margin, chosen):
 
 
 @compiled
-def march(scene, chosen, num_chosen, far, directions, num_rays, depth, outlined, buffers):
+def march(
+    scene: SceneArrays,
+    chosen: Chosen,
+    num_chosen: int,
+    far: float,
+    directions: Points,
+    num_rays: int,
+    depth: Values,
+    outlined: Labels,
+    buffers: Buffers,
+) -> None:
     """March rays, from the given `depth` on, until they touch the scene; a miss has depth -1."""
     rays, points, work = buffers[0:5], buffers[5:8], buffers[8:15]
     for j in range(num_rays):
@@ -102,7 +134,15 @@ def march(scene, chosen, num_chosen, far, directions, num_rays, depth, outlined,
 
 
 @compiled
-def trace_packet(scene, num_rays, lists, counts, far, packet, buffers):
+def trace_packet(
+    scene: SceneArrays,
+    num_rays: int,
+    lists: Lists,
+    counts: tuple[int, int],
+    far: float,
+    packet: Packet,
+    buffers: Buffers,
+) -> None:
     """Trace the rays of a packet: screen places, depths, colours and labels.
 
     `packet` is a tuple of screen places [2, n], depths [n] (where to start; then where the ray
@@ -133,7 +173,9 @@ def trace_packet(scene, num_rays, lists, counts, far, packet, buffers):
 
 
 @compiled
-def cull_tile(scene, top, left, size, resolution, lists):
+def cull_tile(
+    scene: SceneArrays, top: int, left: int, size: int, resolution: int, lists: Lists
+) -> tuple[tuple[int, int], tuple[float, float]]:
     """Choose primitives for one tile: those that rays can meet, and those that can occlude."""
     unit = np.float32(2.0) / np.float32(resolution)
     x0, x1 = np.float32(left) * unit - ONE, np.float32(left + size) * unit - ONE
@@ -144,7 +186,12 @@ def cull_tile(scene, top, left, size, resolution, lists):
 
 
 @compiled
-def needs_samples(colours, labels, y, x):
+def needs_samples(
+    colours: Float32[np.ndarray, "3 height width"],
+    labels: UInt8[np.ndarray, "height width"],
+    y: int,
+    x: int,
+) -> bool:
     """Whether a pixel differs from one of its eight neighbours."""
     resolution = labels.shape[0]
     for v in range(max(y - 1, 0), min(y + 2, resolution)):
@@ -158,7 +205,18 @@ def needs_samples(colours, labels, y, x):
 
 
 @compiled
-def trace_centres(scene, top, left, size, culled, colours, depths, labels, packet, buffers):
+def trace_centres(
+    scene: SceneArrays,
+    top: int,
+    left: int,
+    size: int,
+    culled: Culled,
+    colours: Float32[np.ndarray, "3 height width"],
+    depths: Float32[np.ndarray, "height width"],
+    labels: UInt8[np.ndarray, "height width"],
+    packet: Packet,
+    buffers: Buffers,
+) -> None:
     """Take one sample at the centre of each pixel of a tile."""
     screen, packet_depths, packet_colours, packet_labels = packet
     lists, counts, interval = culled
@@ -176,7 +234,7 @@ def trace_centres(scene, top, left, size, culled, colours, depths, labels, packe
 
 
 @compiled
-def safe_start(depths, y, x, near):
+def safe_start(depths: Float32[np.ndarray, "height width"], y: int, x: int, near: float) -> float:
     """Depth a little before the nearest hit among a pixel and its neighbours."""
     resolution, nearest = depths.shape[0], FAR
     for v in range(max(y - 1, 0), min(y + 2, resolution)):
@@ -187,7 +245,19 @@ def safe_start(depths, y, x, near):
 
 
 @compiled
-def refine_tile(scene, top, left, size, culled, colours, depths, labels, refined, packet, buffers):
+def refine_tile(
+    scene: SceneArrays,
+    top: int,
+    left: int,
+    size: int,
+    culled: Culled,
+    colours: Float32[np.ndarray, "3 height width"],
+    depths: Float32[np.ndarray, "height width"],
+    labels: UInt8[np.ndarray, "height width"],
+    refined: Float32[np.ndarray, "3 height width"],
+    packet: Packet,
+    buffers: Buffers,
+) -> None:
     """Replace pixels at edges by the mean of four samples."""
     screen, packet_depths, packet_colours, _ = packet
     lists, counts, interval = culled
@@ -217,7 +287,11 @@ def refine_tile(scene, top, left, size, culled, colours, depths, labels, refined
 
 
 @compiled
-def trace_image(scene, image, mask):
+def trace_image(
+    scene: SceneArrays,
+    image: UInt8[np.ndarray, "height width 3"],
+    mask: UInt8[np.ndarray, "height width"],
+) -> None:
     """Render a scene into `image` uint8 [h, w, 3] and `mask` uint8 [h, w] (h = w)."""
     resolution = mask.shape[0]
     size = min(TILE, resolution)
@@ -255,7 +329,7 @@ def trace_image(scene, image, mask):
 
 
 @compiled
-def trace_depths(scene, origins, directions, depths):
+def trace_depths(scene: SceneArrays, origins: Points, directions: Points, depths: Values) -> None:
     """Depth at which each ray [3, n] (n up to a packet) first meets the scene, or -1."""
     num_rays = depths.shape[0]
     points, work = np.empty((3, num_rays), np.float32), np.empty((7, num_rays), np.float32)

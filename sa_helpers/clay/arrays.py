@@ -1,0 +1,43 @@
+"""Arrays that kernels exchange: their shapes, and a scene packed for them.
+
+`packet` is the number of points or rays treated together; of a longer buffer only the first
+`num_points` columns count.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int64, UInt8
+
+Values = Float32[np.ndarray, " packet"]
+Points = Float32[np.ndarray, "3 packet"]
+Places = Float32[np.ndarray, "2 packet"]
+Buffers = Float32[np.ndarray, "lanes packet"]
+Labels = UInt8[np.ndarray, " packet"]
+Row = Float32[np.ndarray, " row_length"]
+Chosen = Int64[np.ndarray, " most"]
+Lists = Int64[np.ndarray, "2 most"]
+Packet = tuple[Places, Values, Points, Labels]
+Culled = tuple[Lists, tuple[int, int], tuple[float, float]]
+
+
+class SceneArrays(NamedTuple):
+    """A scene as the kernels read it.
+
+    Attributes:
+        rows: Sizes, places and looks; columns are named in `primitives`.
+        codes: Kind, operation, region (-1 for none) and group of each primitive.
+        groups: Blend and edge of each group.
+        camera: Position, then the steps across, up and ahead that span the screen.
+        light: Unit vector to the key light.
+        style: Columns are named in `shading`.
+        backdrop: Linear colours at the bottom and the top, then the glow.
+    """
+
+    rows: Float32[np.ndarray, "primitives row_length"]
+    codes: Int64[np.ndarray, "primitives 4"]
+    groups: Float32[np.ndarray, "groups 2"]
+    camera: Float32[np.ndarray, "4 3"]
+    light: Float32[np.ndarray, " 3"]
+    style: Float32[np.ndarray, " 9"]
+    backdrop: Float32[np.ndarray, "3 3"]
