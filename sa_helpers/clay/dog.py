@@ -5,10 +5,10 @@ from typing import Any
 
 from numpy.random import Generator
 
-from sa_helpers.clay.dog_parts import build_scene
 from sa_helpers.clay.dog_fur import EYE, FUR, PATTERNS
+from sa_helpers.clay.dog_parts import build_scene
 from sa_helpers.clay.factors import Factor, choose, happens, normal, uniform
-from sa_helpers.clay.staging import POSE, STAGE, bell, continuous, flat, named, tailed, yes_no
+from sa_helpers.clay.staging import POSE, STAGE, bell, continuous, flat, named, yes_no
 
 __all__ = ["SPECS", "build_scene"]
 
@@ -63,39 +63,58 @@ SPECS: tuple[Factor, ...] = (
     named("fur_colour", {name: weight for name, (_, weight) in FUR.items()}),
     bell("fur_shade", 0.0, 0.4),
     Factor(
-        "pattern", "categorical", "", ("plain", "mask", "blaze", "tan_points", "patches"),
-        f"weights given the fur colour, {FUR_WORDS}", _pattern, ("fur_colour",),
+        "pattern",
+        "categorical",
+        "",
+        ("plain", "mask", "blaze", "tan_points", "patches"),
+        f"weights given the fur colour, {FUR_WORDS}",
+        _pattern,
+        ("fur_colour",),
     ),
     flat("pattern_size", 0.0, 1.0),
     flat("patch_side", -1.0, 1.0, mirrored="negated"),
     continuous(
-        "ear_droop", 0.0, 1.0,
+        "ear_droop",
+        0.0,
+        1.0,
         "pricked (0 to 0.15) 34 %, folded (0.25 to 0.6) 26 %, hanging (0.7 to 1) 40 %; "
         "uniform within each",
         _ear_droop,
     ),
     continuous(
-        "ear_length", -1.0, 1.0,
-        "normal, mean 0.7 (droop - 0.5), standard deviation 0.4, clipped", _ear_length,
+        "ear_length",
+        -1.0,
+        1.0,
+        "normal, mean 0.7 (droop - 0.5), standard deviation 0.4, clipped",
+        _ear_length,
         correlates=("ear_droop",),
     ),
     bell("ear_width", 0.0, 0.4),
     continuous(
-        "curl", 0.0, 1.0,
-        "0 or, with probability 0.3 (droop above 0.6; else 0.05), uniform from 0.5 to 1", _curl,
+        "curl",
+        0.0,
+        1.0,
+        "0 or, with probability 0.3 (droop above 0.6; else 0.05), uniform from 0.5 to 1",
+        _curl,
         correlates=("ear_droop",),
     ),
     continuous(
-        "ruff", 0.0, 1.0,
-        "0 or, with probability 0.55 (droop below 0.3; else 0.2), uniform from 0.3 to 1: fluffy cheeks",
-        _ruff, correlates=("ear_droop",),
+        "ruff",
+        0.0,
+        1.0,
+        "0 or, with probability 0.55 (droop below 0.3; else 0.2), uniform from 0.3 to 1",
+        _ruff,
+        correlates=("ear_droop",),
     ),
     bell("head_width", 0.0, 0.4),
     bell("snout_length", 0.0, 0.45),
     bell("snout_width", 0.0, 0.4),
     continuous(
-        "jowl", -1.0, 1.0,
-        "normal, mean 0.6 (droop - 0.5), standard deviation 0.4, clipped: depth of the lips", _jowl,
+        "jowl",
+        -1.0,
+        1.0,
+        "normal, mean 0.6 (droop - 0.5), standard deviation 0.4, clipped: depth of the lips",
+        _jowl,
         correlates=("ear_droop",),
     ),
     bell("nose_size", 0.0, 0.42),
@@ -113,8 +132,11 @@ SPECS: tuple[Factor, ...] = (
         "mouth_open", 0.0, 1.0, "0 or, with probability 0.5, uniform from 0.3 to 1", _mouth_open
     ),
     continuous(
-        "tongue", 0.0, 1.0,
-        "0 or, with probability 0.75 in an open mouth, uniform from 0.3 to 1: its length", _tongue,
+        "tongue",
+        0.0,
+        1.0,
+        "0 or, with probability 0.75 in an open mouth, uniform from 0.3 to 1: its length",
+        _tongue,
         correlates=("mouth_open",),
     ),
     bell("tongue_side", 0.0, 0.5, mirrored="negated"),

@@ -47,7 +47,10 @@ def fur_colours(factors: Factors) -> dict[str, Colour]:
     name, pattern = factors["fur_colour"], factors["pattern"]
     fur = scaled(FUR[name][0], 1.0 + 0.16 * factors["fur_shade"])
     second = {
-        "plain": mix(fur, WHITE, 0.18), "mask": DARK, "blaze": WHITE, "tan_points": TAN,
+        "plain": mix(fur, WHITE, 0.18),
+        "mask": DARK,
+        "blaze": WHITE,
+        "tan_points": TAN,
         "patches": PATCH.get(name, DARK),
     }[pattern]
     ear = {"mask": mix(fur, DARK, 0.75), "patches": second}.get(pattern, scaled(fur, 0.86))
@@ -55,16 +58,24 @@ def fur_colours(factors: Factors) -> dict[str, Colour]:
     chest = TAN if pattern == "tan_points" else WHITE
     share = factors["chest_white"]
     share = min(1.0, 1.6 * share) if pattern in ("blaze", "tan_points") else max(0.0, share - 0.4)
-    return {"fur": fur, "muzzle": muzzle, "ear": ear, "second": second, "chest": mix(fur, chest, share)}
+    return {
+        "fur": fur,
+        "muzzle": muzzle,
+        "ear": ear,
+        "second": second,
+        "chest": mix(fur, chest, share),
+    }
 
 
 def paint_pattern(scene: Scene, factors: Factors, colours: Mapping[str, Colour]) -> None:
     """Paint muzzle, blaze, mask, cheeks or an eye patch on the head."""
     size, pattern = factors["pattern_size"], factors["pattern"]
-    look = {"edge": 0.07, "operation": P.PAINT}
-    second = {**look, "colour": colours["second"]}
+    look: dict[str, Any] = {"edge": 0.07, "operation": P.PAINT}
+    second: dict[str, Any] = {**look, "colour": colours["second"]}
     if pattern == "mask":
-        scene.add_ellipsoid((0, -0.40, 0.95), (0.44 + 0.14 * size, 0.42 + 0.12 * size, 0.62), **second)
+        scene.add_ellipsoid(
+            (0, -0.40, 0.95), (0.44 + 0.14 * size, 0.42 + 0.12 * size, 0.62), **second
+        )
     elif pattern == "blaze":
         scene.add_ellipsoid((0, 0.45, 0.60), (0.07 + 0.10 * size, 0.62, 0.55), **second)
         scene.add_ellipsoid((0, -0.46, 0.90), (0.36 + 0.14 * size, 0.34, 0.60), **second)
@@ -75,7 +86,9 @@ def paint_pattern(scene: Scene, factors: Factors, colours: Mapping[str, Colour])
             )
     elif pattern == "patches":
         side = 1.0 if factors["patch_side"] >= 0.0 else -1.0
-        scene.add_ellipsoid((side * 0.38, 0.18, 0.5), (0.30 + 0.1 * size, 0.34 + 0.1 * size, 0.5), **second)
+        scene.add_ellipsoid(
+            (side * 0.38, 0.18, 0.5), (0.30 + 0.1 * size, 0.34 + 0.1 * size, 0.5), **second
+        )
         if abs(factors["patch_side"]) > 0.6:
             scene.add_ellipsoid((-side * 0.55, 0.55, 0.1), (0.35, 0.5, 0.6), **second)
     else:
@@ -90,8 +103,11 @@ def add_ruff(scene: Scene, factors: Factors, look: Mapping[str, Any], wide: floa
     for side in SIDES:
         for y, tilt, reach in ((-0.28, 60.0, 0.27), (-0.54, 38.0, 0.32)):
             scene.add_ellipsoid(
-                (side * (0.62 + 0.06 * amount) * wide, y, 0.02), (0.16, (0.7 + 0.5 * amount) * reach, 0.22),
-                turn=rotation(roll_deg=side * tilt), blend=0.10, **look,
+                (side * (0.62 + 0.06 * amount) * wide, y, 0.02),
+                (0.16, (0.7 + 0.5 * amount) * reach, 0.22),
+                turn=rotation(roll_deg=side * tilt),
+                blend=0.10,
+                **look,
             )
 
 
@@ -101,7 +117,9 @@ def add_curls(scene: Scene, factors: Factors, look: Mapping[str, Any], wide: flo
     if curl <= 0.0:
         return
     scene.add_ellipsoid((0, 0.72, 0.12), (0.44, 0.22 + 0.08 * curl, 0.42), blend=0.1, **look)
-    for row, (height, count) in enumerate(((0.95, 2), (0.68, 4), (0.30, 5), (-0.12, 4), (-0.45, 3))):
+    for row, (height, count) in enumerate(
+        ((0.95, 2), (0.68, 4), (0.30, 5), (-0.12, 4), (-0.45, 3))
+    ):
         ring = math.sqrt(1.0 - height * height)
         for index in range(count):
             angle = math.radians(20.0 + 150.0 * (index + 0.5 * (row % 2)) / count)
@@ -111,5 +129,7 @@ def add_curls(scene: Scene, factors: Factors, look: Mapping[str, Any], wide: flo
             for side in SIDES:
                 scene.add_sphere(
                     (side * x * 0.79 * wide, 0.14 + 0.74 * height, -0.12 + 0.76 * z),
-                    0.13 + 0.05 * curl, blend=0.05, **look,
+                    0.13 + 0.05 * curl,
+                    blend=0.05,
+                    **look,
                 )

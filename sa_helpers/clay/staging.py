@@ -29,19 +29,26 @@ def continuous(
 
 
 def bell(
-    name: str, mean: float = 0.0, std: float = 0.4, low: float = -1.0, high: float = 1.0, **more
+    name: str,
+    mean: float = 0.0,
+    std: float = 0.4,
+    low: float = -1.0,
+    high: float = 1.0,
+    **more: Any,
 ) -> Factor:
     """A normally distributed factor, clipped; `more` as for `continuous`."""
     words = f"normal, mean {mean:g}, standard deviation {std:g}, clipped to the range"
     return continuous(name, low, high, words, lambda r, _: normal(r, mean, std), **more)
 
 
-def flat(name: str, low: float, high: float, **more) -> Factor:
+def flat(name: str, low: float, high: float, **more: Any) -> Factor:
     """A uniformly distributed factor; `more` as for `continuous`."""
     return continuous(name, low, high, "uniform", lambda r, _: uniform(r, low, high), **more)
 
 
-def tailed(name: str, std: float, wide_std: float, share: float, limit: float, **more) -> Factor:
+def tailed(
+    name: str, std: float, wide_std: float, share: float, limit: float, **more: Any
+) -> Factor:
     """An angle from a mixture of a narrow and a wide normal; `more` as for `continuous`."""
     words = (
         f"mixture of centred normals, clipped: {1 - share:.0%} with standard deviation {std:g}, "

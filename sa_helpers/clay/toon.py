@@ -7,8 +7,9 @@ from numpy.random import Generator
 
 from sa_helpers.clay.factors import Factor, choose, happens, uniform
 from sa_helpers.clay.staging import POSE, STAGE, bell, continuous, flat, named, yes_no
+from sa_helpers.clay.toon_face import FRAME, IRIS
 from sa_helpers.clay.toon_hair import HAIR
-from sa_helpers.clay.toon_parts import FRAME, IRIS, build_scene
+from sa_helpers.clay.toon_parts import build_scene
 
 __all__ = ["SPECS", "build_scene"]
 
@@ -17,7 +18,7 @@ STYLES = ("bald", "short", "spiky", "afro", "bob", "long", "pigtails")
 
 
 def _beard(random: Generator, drawn: Drawn) -> float:
-    grows = happens(random, 0.4 if drawn["hair_style"] in ("bald", "short", "spiky", "afro") else 0.01)
+    grows = happens(random, 0.4 if drawn["hair_style"] in STYLES[:4] else 0.01)
     return uniform(random, 0.2, 1.0) if grows else 0.0
 
 
@@ -35,7 +36,13 @@ def _skin_tone(random: Generator, drawn: Drawn) -> float:
 
 def _hair_colour(random: Generator, drawn: Drawn) -> str:
     fair = max(0.0, 1.0 - 1.6 * drawn["skin_tone"])
-    natural = {"black": 0.14, "brown": 0.18, "blond": 0.17 * fair, "red": 0.13 * fair, "white": 0.06}
+    natural = {
+        "black": 0.14,
+        "brown": 0.18,
+        "blond": 0.17 * fair,
+        "red": 0.13 * fair,
+        "white": 0.06,
+    }
     fantasy = {"pink": 0.09, "purple": 0.09, "blue": 0.09, "teal": 0.09, "green": 0.05}
     return choose(random, {**natural, **fantasy})
 
@@ -54,18 +61,25 @@ SPECS: tuple[Factor, ...] = (
     ),
     bell("hair_volume", 0.0, 0.45),
     Factor(
-        "hair_colour", "categorical", "", tuple(HAIR),
-        "weights: black 0.14, brown 0.18, blond 0.17 fair, red 0.13 fair, white 0.06, pink, purple, "
-        "blue and teal 0.09 each, green 0.05; fair = max(0, 1 - 1.6 tone)",
-        _hair_colour, ("skin_tone",),
+        "hair_colour",
+        "categorical",
+        "",
+        tuple(HAIR),
+        "weights: black 0.14, brown 0.18, blond 0.17 fair, red 0.13 fair, white 0.06, pink, "
+        "purple, blue and teal 0.09 each, green 0.05; fair = max(0, 1 - 1.6 tone)",
+        _hair_colour,
+        ("skin_tone",),
     ),
     bell("hair_shade", 0.0, 0.4),
     yes_no("fringe", 0.5),
     flat("parting", -1.0, 1.0, mirrored="negated"),
     continuous(
-        "beard", 0.0, 1.0,
+        "beard",
+        0.0,
+        1.0,
         "0 or, with probability 0.4 (bald, short, spiky or afro; else 0.01), uniform from 0.2 to 1",
-        _beard, correlates=("hair_style",),
+        _beard,
+        correlates=("hair_style",),
     ),
     yes_no("glasses", 0.2),
     named("frame_colour", dict(zip(FRAME, (0.4, 0.3, 0.3), strict=True))),
@@ -76,8 +90,13 @@ SPECS: tuple[Factor, ...] = (
     bell("eye_open", 0.1, 0.45),
     named("eye_colour", dict(zip(IRIS, (0.3, 0.25, 0.25, 0.2), strict=True))),
     Factor(
-        "lashes", "binary", "", (False, True),
-        "true with probability 0.8 (bob, long or pigtails; else 0.1)", _lashes, ("hair_style",),
+        "lashes",
+        "binary",
+        "",
+        (False, True),
+        "true with probability 0.8 (bob, long or pigtails; else 0.1)",
+        _lashes,
+        ("hair_style",),
     ),
     bell("gaze_x", 0.0, 0.45, mirrored="negated"),
     bell("gaze_y", 0.0, 0.3),
@@ -87,8 +106,12 @@ SPECS: tuple[Factor, ...] = (
         "mouth_open", 0.0, 1.0, "0 or, with probability 0.45, uniform from 0.3 to 1", _mouth_open
     ),
     continuous(
-        "lipstick", 0.0, 1.0, "0 or, with lashes and probability 0.6, uniform from 0.5 to 1",
-        _lipstick, correlates=("lashes",),
+        "lipstick",
+        0.0,
+        1.0,
+        "0 or, with lashes and probability 0.6, uniform from 0.5 to 1",
+        _lipstick,
+        correlates=("lashes",),
     ),
     flat("blush", 0.0, 1.0),
     bell("ear_size", 0.0, 0.4),

@@ -34,7 +34,7 @@ def add_hair(scene: Scene, factors: Factors) -> None:
     style = factors["hair_style"]
     if style == "bald":
         return
-    look = {"colour": hair_colour(factors), "region": "hair", "gloss": 0.5}
+    look: dict[str, Any] = {"colour": hair_colour(factors), "region": "hair", "gloss": 0.5}
     wide, volume = 1.0 + 0.08 * factors["face_width"], 1.0 + 0.35 * factors["hair_volume"]
     scene.start_group(blend=0.02, edge=0.012)
     thick = {"short": 0.07, "spiky": 0.05, "afro": 0.10}.get(style, 0.10) * volume
@@ -57,15 +57,24 @@ def add_nothing(scene: Scene, look: Mapping[str, Any], wide: float, volume: floa
     """Leave a style that is only cap, curtain and fringe as it is."""
 
 
-def add_curtain(scene: Scene, end_y: float, look: Mapping[str, Any], wide: float, volume: float) -> None:
+def add_curtain(
+    scene: Scene, end_y: float, look: Mapping[str, Any], wide: float, volume: float
+) -> None:
     """Add hair behind the neck and a thick strand at each side down to `end_y`."""
     for side in SIDES:
         scene.add_capsule(
-            (side * 0.40 * wide, 0.0, -0.42), (side * 0.44, end_y, -0.42), (0.46, 0.40), blend=0.15, **look
+            (side * 0.40 * wide, 0.0, -0.42),
+            (side * 0.44, end_y, -0.42),
+            (0.46, 0.40),
+            blend=0.15,
+            **look,
         )
         scene.add_capsule(
-            (side * 0.80 * wide, 0.20, -0.10), (side * 0.84 * wide, end_y, 0.0), (0.20, 0.24 * volume),
-            blend=0.12, **look,
+            (side * 0.80 * wide, 0.20, -0.10),
+            (side * 0.84 * wide, end_y, 0.0),
+            (0.20, 0.24 * volume),
+            blend=0.12,
+            **look,
         )
 
 
@@ -78,7 +87,9 @@ def add_spikes(scene: Scene, look: Mapping[str, Any], wide: float, volume: float
             scene.add_capsule(
                 (0.68 * wide * x, 0.30 + 0.56 * y, z),
                 (x * (0.98 + 0.18 * volume), 0.34 + y * (0.72 + 0.17 * volume), tip),
-                (0.24, 0.02), blend=0.05, **look,
+                (0.24, 0.02),
+                blend=0.05,
+                **look,
             )
 
 
@@ -89,8 +100,14 @@ def add_afro(scene: Scene, look: Mapping[str, Any], wide: float, volume: float) 
             angle = math.radians(-105.0 + 210.0 * index / (count - 1))
             reach = 0.84 - 0.10 * (row_z > 0.0)
             scene.add_sphere(
-                (reach * wide * math.sin(angle), 0.26 + row_y * 0.4 + 0.58 * math.cos(angle), row_z),
-                0.25 + 0.07 * volume, blend=0.04, **look,
+                (
+                    reach * wide * math.sin(angle),
+                    0.26 + row_y * 0.4 + 0.58 * math.cos(angle),
+                    row_z,
+                ),
+                0.25 + 0.07 * volume,
+                blend=0.04,
+                **look,
             )
 
 
@@ -99,14 +116,22 @@ def add_pigtails(scene: Scene, look: Mapping[str, Any], wide: float, volume: flo
     for side in SIDES:
         root = (side * 0.98 * wide, 0.36, -0.15)
         scene.add_ellipsoid(
-            (side * (1.10 + 0.03 * volume), 0.02, -0.12), (0.20 * volume + 0.05, 0.36, 0.24), blend=0.04,
-            turn=rotation(roll_deg=side * 14.0), **look,
+            (side * (1.10 + 0.03 * volume), 0.02, -0.12),
+            (0.20 * volume + 0.05, 0.36, 0.24),
+            blend=0.04,
+            turn=rotation(roll_deg=side * 14.0),
+            **look,
         )
         scene.add_capsule(
-            (side * 1.12, -0.1, -0.12), (side * 1.20, -0.62, -0.05), (0.20 * volume + 0.02, 0.03),
-            blend=0.06, **look,
+            (side * 1.12, -0.1, -0.12),
+            (side * 1.20, -0.62, -0.05),
+            (0.20 * volume + 0.02, 0.03),
+            blend=0.06,
+            **look,
         )
-        scene.add_sphere(root, 0.13, blend=0.02, edge=0.012, colour=(0.98, 0.86, 0.25), region="hair")
+        scene.add_sphere(
+            root, 0.13, blend=0.02, edge=0.012, colour=(0.98, 0.86, 0.25), region="hair"
+        )
 
 
 def add_fringe(scene: Scene, factors: Factors, look: Mapping[str, Any], wide: float) -> None:
@@ -115,22 +140,36 @@ def add_fringe(scene: Scene, factors: Factors, look: Mapping[str, Any], wide: fl
     for index in range(5):
         angle = (index - 2) * 0.42
         scene.add_ellipsoid(
-            (0.76 * wide * math.sin(angle), 0.56 - 0.03 * abs(index - 2), 0.80 * math.cos(angle) - 0.12),
-            (0.21, 0.25, 0.14), blend=0.03,
-            turn=rotation(yaw_deg=math.degrees(angle), pitch_deg=18.0, roll_deg=lean), **look,
+            (
+                0.76 * wide * math.sin(angle),
+                0.56 - 0.03 * abs(index - 2),
+                0.80 * math.cos(angle) - 0.12,
+            ),
+            (0.21, 0.25, 0.14),
+            blend=0.03,
+            turn=rotation(yaw_deg=math.degrees(angle), pitch_deg=18.0, roll_deg=lean),
+            **look,
         )
 
 
-def add_wave(scene: Scene, factors: Factors, look: Mapping[str, Any], wide: float, volume: float) -> None:
+def add_wave(
+    scene: Scene, factors: Factors, look: Mapping[str, Any], wide: float, volume: float
+) -> None:
     """Add two swept masses over the forehead, larger on one side."""
     side = 1.0 if factors["parting"] >= 0.0 else -1.0
     scene.add_ellipsoid(
-        (side * 0.28, 0.76, 0.46), (0.54 * wide, 0.17 * volume, 0.26), turn=rotation(roll_deg=-side * 20.0),
-        blend=0.04, **look,
+        (side * 0.28, 0.76, 0.46),
+        (0.54 * wide, 0.17 * volume, 0.26),
+        turn=rotation(roll_deg=-side * 20.0),
+        blend=0.04,
+        **look,
     )
     scene.add_ellipsoid(
-        (-side * 0.52 * wide, 0.64, 0.38), (0.30, 0.24, 0.22), turn=rotation(roll_deg=side * 44.0),
-        blend=0.04, **look,
+        (-side * 0.52 * wide, 0.64, 0.38),
+        (0.30, 0.24, 0.22),
+        turn=rotation(roll_deg=side * 44.0),
+        blend=0.04,
+        **look,
     )
 
 
@@ -142,15 +181,31 @@ def add_beard(scene: Scene, factors: Factors) -> None:
     amount = factors["beard"]
     if amount <= 0.0:
         return
-    look = {"colour": scaled(hair_colour(factors), 0.92), "region": "hair", "gloss": 0.2}
+    look: dict[str, Any] = {
+        "colour": scaled(hair_colour(factors), 0.92),
+        "region": "hair",
+        "gloss": 0.2,
+    }
     wide, thick = 1.0 + 0.08 * factors["face_width"], 0.08 * amount
     scene.start_group(blend=0.02, edge=0.012)
-    scene.add_ellipsoid((0, -0.66 - thick, 0.24), (0.50 * wide + thick, 0.34 + thick, 0.46 + thick), **look)
+    scene.add_ellipsoid(
+        (0, -0.66 - thick, 0.24), (0.50 * wide + thick, 0.34 + thick, 0.46 + thick), **look
+    )
     for side in SIDES:
         scene.add_capsule(
-            (side * 0.76 * wide, 0.0, 0.05), (side * 0.56 * wide, -0.50, 0.24), (0.12, 0.2), blend=0.1, **look
+            (side * 0.76 * wide, 0.0, 0.05),
+            (side * 0.56 * wide, -0.50, 0.24),
+            (0.12, 0.2),
+            blend=0.1,
+            **look,
         )
     scene.add_ellipsoid((0, -0.46, 0.80), (0.32, 0.24, 0.4), blend=0.05, operation=P.CARVE)
     if amount > 0.5:
         for side in SIDES:
-            scene.add_capsule((side * 0.05, -0.39, 0.72), (side * 0.28, -0.43, 0.62), (0.065, 0.03), blend=0.02, **look)
+            scene.add_capsule(
+                (side * 0.05, -0.39, 0.72),
+                (side * 0.28, -0.43, 0.62),
+                (0.065, 0.03),
+                blend=0.02,
+                **look,
+            )
