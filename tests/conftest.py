@@ -26,6 +26,6 @@ def modules_to_check() -> list[str]:
 
 
 # From here on, importing sa_helpers gives functions that check their jaxtyping annotations.
-install_import_hook(modules_to_check(), "beartype.beartype")
+install_import_hook(modules_to_check(), "type_checking.check")
 
 torch.set_num_threads(1)

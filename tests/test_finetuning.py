@@ -277,7 +277,7 @@ class TestSettings:
     )
     def test_negative_values_are_refused_by_name(self, name, value):
         with pytest.raises(ValueError, match=name):
-            TrainingSettings(**{"total_kimg": 1, name: value})
+            TrainingSettings(**{"total_kimg": 1.0, name: value})
 
     def test_settings_survive_a_round_trip(self):
         settings = TrainingSettings(total_kimg=3, snapshot_kimg=(1, 2), ada_target=0.6)

@@ -29,11 +29,13 @@ class LoadedModel:
         generator: In evaluation mode, float32.
         discriminator: The same, or None where the checkpoint has none.
         record: How the model came about, as its maker wrote it.
+        sha256: Of the file of weights, which is how a child's record names its parent.
     """
 
     generator: Generator
     discriminator: Discriminator | None
     record: dict[str, Any]
+    sha256: str
 
 
 def load_model(path: str | Path, *, device: torch.device | None = None) -> LoadedModel:
@@ -66,7 +68,10 @@ def load_model(path: str | Path, *, device: torch.device | None = None) -> Loade
             _fill(role, network, tensors, weights_path)
             network.eval().to(target)
     return LoadedModel(
-        generator=generator, discriminator=discriminator, record=description["record"]
+        generator=generator,
+        discriminator=discriminator,
+        record=description["record"],
+        sha256=description["weights"]["sha256"],
     )
 
 

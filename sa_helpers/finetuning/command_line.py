@@ -152,7 +152,7 @@ def _initial_networks(
             f"{origin} holds no discriminator, which training needs; choose a model that has one."
         )
     parent = {"name": origin.parent.name if origin.stem == "model" else origin.stem,
-              "sha256": loaded.record["sha256"],
+              "sha256": loaded.sha256,
               "is_grown": options.grow_from is not None}  # fmt: skip
     if options.grow_from is None:
         return loaded.generator, loaded.discriminator, parent

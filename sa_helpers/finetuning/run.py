@@ -30,6 +30,8 @@ FEATURE_NETWORK = "efficientnet-lite0"
 _SHEET_SEEDS = range(100)
 _EVALUATION_SEED = 1_000_000
 _TICK_KIMG = 1.0
+# What a run may change when it continues, because no weight depends on it.
+_OUTER_SETTINGS = ("total_kimg", "snapshot_kimg", "evaluation_kimg", "state_kimg")
 _PACKAGES = ("torch", "numpy", "numba")
 
 
@@ -191,13 +193,9 @@ class Run:
                 f"{self._state_path} is damaged ({error}). Delete it to start the run anew."
             ) from error
         settings = TrainingSettings.from_dict(state["settings"])
-        # A longer run is the same run, so only the length may differ.
-        comparable = replace(
-            settings,
-            total_kimg=self.trainer.settings.total_kimg,
-            snapshot_kimg=self.trainer.settings.snapshot_kimg,
-        )
-        _require_same("settings", comparable.to_dict(), self.trainer.settings.to_dict(), self.folder)
+        given = self.trainer.settings
+        comparable = replace(settings, **{name: getattr(given, name) for name in _OUTER_SETTINGS})
+        _require_same("settings", comparable.to_dict(), given.to_dict(), self.folder)
         _require_same("images", state["data"], self.trainer.data.description, self.folder)
         self.trainer.load_state_dict(state["trainer"])
         self.losses, self.distances = state["losses"], state["distances"]

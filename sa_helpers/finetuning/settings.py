@@ -1,7 +1,7 @@
 """The settings of one training run, validated once and stored in its record."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class TrainingSettings:
         return {**asdict(self), "snapshot_kimg": list(self.snapshot_kimg)}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls, values: dict[str, Any]) -> "TrainingSettings":
         """Inverse of `to_dict`.
 
         Raises:
