@@ -96,23 +96,24 @@ def test_every_glossary_entry_is_explained_and_sorted():
     assert len(terms) == len(re.findall(r"^\S.*\n  \S", entries, re.MULTILINE))
 
 
-def test_vendored_scripts_are_what_their_list_says():
-    rows = re.findall(r"^\| `(\S+\.js)` .*`([0-9a-f]{64})` \|$", read_vendor_list(), re.MULTILINE)
-    assert {name for name, _ in rows} == {path.name for path in (BOOK / "vendor").glob("*.js")}
-    for name, digest in rows:
-        assert hashlib.sha256((BOOK / "vendor" / name).read_bytes()).hexdigest() == digest
-
-
-def read_vendor_list() -> str:
-    """Read the list of vendored scripts."""
-    return (BOOK / "vendor" / "README.md").read_text(encoding="utf-8")
+def test_vendored_files_are_what_their_list_says():
+    vendor = BOOK / "vendor"
+    listed = (vendor / "README.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\S+)` \| `([0-9a-f]{64})` \|$", listed, re.MULTILINE))
+    files = [path for path in vendor.rglob("*") if path.suffix in {".js", ".woff2"}]
+    assert rows == {
+        path.relative_to(vendor).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 def test_configuration_is_that_of_an_executed_offline_book():
     config = CONFIG["sphinx"]["config"]
     assert CONFIG["execute"]["execute_notebooks"] == "off"
     assert CONFIG["only_build_toc_files"]
-    assert not [url for url in config["nb_ipywidgets_js"] if "//" in url]
+    static = [ROOT / folder for folder in config["html_static_path"]]
+    for file in config["nb_ipywidgets_js"]:
+        assert any((folder / file).is_file() for folder in static), file
     assert "sphinx-mathjax-offline" in CONFIG["sphinx"]["extra_extensions"]
     for folder in config["html_static_path"]:
         assert (ROOT / folder).is_dir()
