@@ -1,0 +1,176 @@
+"""Dogs and cartoon people: reproducible, mirrored fairly, and masks follow the factors."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sa_helpers.clay import (
+    REGIONS,
+    domains,
+    factor_specs,
+    render,
+    render_factors,
+    sample_factors,
+)
+from sa_helpers.clay.dog_ears import disc_width, ear_angle
+from sa_helpers.clay.staging import POSE, STAGE
+
+CHILDREN = ("dog", "toon")
+SIZE = 64
+FRONTAL = {"yaw_deg": 0.0, "pitch_deg": 0.0}
+
+
+def _masks(domain: str, seed: int, changes: list[dict[str, Any]]) -> np.ndarray:
+    given = [{**sample_factors(domain, seed), **FRONTAL, **change} for change in changes]
+    return render_factors(domain, given, img_resolution=SIZE).masks
+
+
+def _area(mask: np.ndarray, region: str) -> int:
+    return int((mask == REGIONS.index(region)).sum())
+
+
+def _mean_row(mask: np.ndarray, region: str) -> float:
+    return float(np.nonzero(mask == REGIONS.index(region))[0].mean())
+
+
+def test_children_are_registered() -> None:
+    assert {"human", *CHILDREN} <= set(domains())
+
+
+@pytest.mark.parametrize("domain", CHILDREN)
+def test_a_seed_gives_the_same_bytes_in_any_batch(domain: str) -> None:
+    together = render(domain, [5, 6, 7], img_resolution=SIZE)
+    alone = render(domain, [6], img_resolution=SIZE, num_threads=1)
+    np.testing.assert_array_equal(together.images[1], alone.images[0])
+    np.testing.assert_array_equal(together.masks[1], alone.masks[0])
+    assert {name: values[1] for name, values in together.factors.items()} == sample_factors(
+        domain, 6
+    )
+
+
+@pytest.mark.parametrize("domain", CHILDREN)
+def test_negated_factors_give_the_mirrored_bust(domain: str) -> None:
+    signed = [spec.name for spec in factor_specs(domain) if spec.mirrored == "negated"]
+    given = [sample_factors(domain, seed) for seed in range(6)]
+    mirrored = [{**one, **{name: -one[name] for name in signed}} for one in given]
+    batch = render_factors(domain, given, img_resolution=SIZE)
+    other = render_factors(domain, mirrored, img_resolution=SIZE)
+    gap = np.abs(batch.images.astype(int) - other.images[:, :, ::-1])
+    # Normals are differences along a tetrahedron, which has no mirror: creases differ a little.
+    assert gap.mean() < 1.0
+    assert (gap > 32).mean() < 0.002
+    assert (batch.masks != other.masks[:, :, ::-1]).mean() < 0.002
+
+
+@pytest.mark.parametrize("domain", CHILDREN)
+def test_signed_factors_are_drawn_symmetrically(domain: str) -> None:
+    drawn = [sample_factors(domain, seed) for seed in range(300)]
+    for spec in factor_specs(domain):
+        if spec.mirrored != "negated":
+            continue
+        values = np.array([one[spec.name] for one in drawn])
+        assert spec.values[0] == -spec.values[1]
+        assert abs(values.mean()) < 4.0 * values.std() / np.sqrt(len(values)), spec.name
+
+
+@pytest.mark.parametrize("domain", CHILDREN)
+def test_every_category_occurs_and_every_value_is_in_its_range(domain: str) -> None:
+    drawn = [sample_factors(domain, seed) for seed in range(600)]
+    for spec in factor_specs(domain):
+        values = [one[spec.name] for one in drawn]
+        if spec.kind == "continuous":
+            assert spec.values[0] <= min(values) < max(values) <= spec.values[1], spec.name
+        else:
+            assert set(values) == set(spec.values), spec.name
+        assert spec.distribution, spec.name
+        assert set(spec.correlates) <= {other.name for other in factor_specs(domain)}
+
+
+def test_pose_and_light_come_from_the_same_families_as_in_human() -> None:
+    human = {spec.name: spec for spec in factor_specs("human")}
+    for spec in (*POSE, *STAGE):
+        parent = human[spec.name]
+        assert (spec.values, spec.unit, spec.mirrored, spec.distribution) == (
+            parent.values, parent.unit, parent.mirrored, parent.distribution,
+        )  # fmt: skip
+
+
+def test_domains_draw_independently() -> None:
+    yaws = {
+        domain: [sample_factors(domain, seed)["yaw_deg"] for seed in range(200)]
+        for domain in ("human", *CHILDREN)
+    }
+    correlation = np.corrcoef(list(yaws.values()))
+    assert np.abs(correlation[np.triu_indices(3, 1)]).max() < 4.0 / np.sqrt(200)
+
+
+@pytest.mark.parametrize("domain", CHILDREN)
+def test_eyes_are_where_human_eyes_are(domain: str) -> None:
+    rows = {}
+    for name in ("human", domain):
+        given = [{**sample_factors(name, seed), **FRONTAL, "gaze_y": 0.0} for seed in range(6)]
+        masks = render_factors(name, given, img_resolution=SIZE).masks
+        rows[name] = np.mean([_mean_row(mask, "eye") for mask in masks])
+    assert rows[domain] == pytest.approx(rows["human"], abs=0.05 * SIZE)
+
+
+@pytest.mark.parametrize(("domain", "absent"), [("dog", {"hair", "glasses"}), ("toon", set())])
+def test_masks_hold_the_regions_of_the_domain(domain: str, absent: set[str]) -> None:
+    masks = render(domain, range(24), img_resolution=SIZE).masks
+    seen = {REGIONS[index] for index in np.unique(masks)}
+    assert seen == set(REGIONS) - absent
+    # A beard over a scarf hides the neck; nothing else ever disappears.
+    for mask in masks:
+        assert min(_area(mask, name) for name in ("skin", "eye", "nose", "cloth")) > 0
+
+
+def test_pricked_ears_stand_up_and_hanging_ears_hang() -> None:
+    droops = [{"ear_droop": droop} for droop in (0.0, 0.4, 1.0)]
+    rows = [_mean_row(mask, "ear") for mask in _masks("dog", 3, droops)]
+    assert rows[0] + 0.03 * SIZE < rows[1] < rows[2] - 0.05 * SIZE
+
+
+def test_an_ear_bends_from_upright_to_straight_down() -> None:
+    assert np.degrees(ear_angle(0.0, 1.0)) == pytest.approx(14.0)
+    assert np.degrees(ear_angle(1.0, 1.0)) == pytest.approx(182.0)
+    assert disc_width(0.0, 1.0) == pytest.approx(0.06)  # a pricked ear ends in a point
+
+
+def test_a_longer_tongue_covers_more() -> None:
+    lengths = [{"mouth_open": 0.5, "tongue": length} for length in (0.0, 0.4, 1.0)]
+    areas = [_area(mask, "mouth") for mask in _masks("dog", 3, lengths)]
+    assert areas[0] < areas[1] < areas[2]
+
+
+def test_a_dogs_gaze_and_pattern_change_pixels_but_no_region() -> None:
+    changes = [
+        {"fur_colour": "rust", "pattern": "blaze", "gaze_x": 0.0},
+        {"fur_colour": "rust", "pattern": "mask", "gaze_x": 0.0},
+        {"fur_colour": "rust", "pattern": "blaze", "gaze_x": 0.8},
+    ]
+    given = [{**sample_factors("dog", 3), **FRONTAL, **change} for change in changes]
+    batch = render_factors("dog", given, img_resolution=SIZE)
+    for other in (1, 2):
+        np.testing.assert_array_equal(batch.masks[0], batch.masks[other])
+        assert (batch.images[0] != batch.images[other]).any()
+
+
+def test_a_collar_adds_cloth_to_a_dog() -> None:
+    bare, collared = _masks("dog", 3, [{"collar": False}, {"collar": True}])
+    assert _area(collared, "cloth") > _area(bare, "cloth") + 0.005 * SIZE**2
+
+
+def test_toon_hair_and_glasses_appear_only_when_asked_for() -> None:
+    plain = {"hair_style": "bald", "beard": 0.0, "glasses": False}
+    bare, haired, bespectacled = _masks(
+        "toon", 4, [plain, {**plain, "hair_style": "long"}, {**plain, "glasses": True}]
+    )
+    assert _area(bare, "hair") == _area(bare, "glasses") == 0
+    assert _area(haired, "hair") > 0.1 * SIZE**2
+    assert _area(bespectacled, "glasses") > 0
+
+
+def test_an_unknown_pattern_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"'pattern'.*'stripes'.*'tan_points'"):
+        render_factors("dog", [{**sample_factors("dog", 0), "pattern": "stripes"}])
