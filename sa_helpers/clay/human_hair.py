@@ -1,22 +1,13 @@
 """Hair and beard of a human bust."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from sa_helpers.clay import primitives as P
-from sa_helpers.clay.palettes import HAIR, scaled
-from sa_helpers.clay.scene import Scene, rotation
+from sa_helpers.clay.human_face import Features
+from sa_helpers.clay.human_looks import SIDES, Factors, Look, age_share, face_width, hair_look
+from sa_helpers.clay.scene import Scene, Vector, rotation
 
-Factors = Mapping[str, Any]
-SIDES = (-1.0, 1.0)
 BALD = 0.06
-
-
-def hair_look(factors: Factors) -> dict[str, Any]:
-    """Colour, region and gloss of hair."""
-    colour = scaled(HAIR[factors["hair_colour"]], 1.0 + 0.22 * factors["hair_shade"])
-    return {"colour": colour, "region": "hair", "gloss": 0.35 - 0.25 * factors["curl"]}
 
 
 def add_hair(scene: Scene, factors: Factors) -> None:
@@ -26,9 +17,9 @@ def add_hair(scene: Scene, factors: Factors) -> None:
         return
     look = hair_look(factors)
     scene.start_group(blend=0.02, edge=0.02)
-    wide = 1.0 + 0.07 * factors["face_width"]
+    wide = face_width(factors)
     thick = 0.03 + 0.09 * min(1.0, length / 0.5)
-    age = (factors["age_years"] - 18.0) / 64.0
+    age = age_share(factors)
     scene.add_ellipsoid(
         (0, 0.24 + 0.5 * thick, -0.15),
         (0.79 * wide + 0.8 * thick, 0.80 + thick, 0.85 + 0.7 * thick),
@@ -51,7 +42,7 @@ def add_hair(scene: Scene, factors: Factors) -> None:
         add_curls(scene, factors, look, wide, thick)
 
 
-def add_length(scene: Scene, factors: Factors, look, wide: float) -> None:
+def add_length(scene: Scene, factors: Factors, look: Look, wide: float) -> None:
     """Add the curtain behind the neck and the strands at the sides."""
     reach = (factors["hair_length"] - 0.45) / 0.55
     end_y = -0.55 - 1.1 * reach
@@ -74,7 +65,7 @@ def add_length(scene: Scene, factors: Factors, look, wide: float) -> None:
             add_ringlets(scene, bend, end, factors, look)
 
 
-def add_ringlets(scene: Scene, start, end, factors: Factors, look) -> None:
+def add_ringlets(scene: Scene, start: Vector, end: Vector, factors: Factors, look: Look) -> None:
     """Add curls alternating along a strand."""
     for index in range(4):
         share = (index + 0.5) / 4
@@ -85,7 +76,7 @@ def add_ringlets(scene: Scene, start, end, factors: Factors, look) -> None:
         )
 
 
-def add_fringe(scene: Scene, factors: Factors, look, wide: float) -> None:
+def add_fringe(scene: Scene, factors: Factors, look: Look, wide: float) -> None:
     """Add a fringe of overlapping locks, leaning away from the parting."""
     lean = 14.0 * factors["parting"]
     for index in range(5):
@@ -100,7 +91,7 @@ def add_fringe(scene: Scene, factors: Factors, look, wide: float) -> None:
         )
 
 
-def add_quiff(scene: Scene, factors: Factors, look, wide: float, thick: float) -> None:
+def add_quiff(scene: Scene, factors: Factors, look: Look, wide: float, thick: float) -> None:
     """Add two combed masses above the hairline, larger on one side."""
     side = 1.0 if factors["parting"] >= 0 else -1.0
     amount = 0.4 + 0.6 * abs(factors["parting"])
@@ -120,7 +111,7 @@ def add_quiff(scene: Scene, factors: Factors, look, wide: float, thick: float) -
     )
 
 
-def add_curls(scene: Scene, factors: Factors, look, wide: float, thick: float) -> None:
+def add_curls(scene: Scene, factors: Factors, look: Look, wide: float, thick: float) -> None:
     """Add bumps over the cap along a spiral that turns to the side of the parting."""
     size = 0.10 + 0.10 * factors["curl"] * min(1.0, factors["hair_length"] / 0.4)
     golden = math.copysign(math.pi * (3.0 - math.sqrt(5.0)), factors["parting"])
@@ -138,7 +129,7 @@ def add_curls(scene: Scene, factors: Factors, look, wide: float, thick: float) -
         )
 
 
-def add_beard(scene: Scene, factors: Factors, features) -> None:
+def add_beard(scene: Scene, factors: Factors, features: Features) -> None:
     """Paint stubble, or add a beard and moustache of clay."""
     amount = factors["beard"]
     if amount <= 0.0:
@@ -155,7 +146,7 @@ def add_beard(scene: Scene, factors: Factors, features) -> None:
         **look,
     )
     scene.add_ellipsoid((0, -0.42, 0.80), (0.33, 0.21, 0.3), blend=0.08, operation=P.CARVE)
-    x, y, z = features["moustache"]
+    _, y, z = features["moustache"]
     for side in SIDES:
         scene.add_capsule(
             (side * 0.66 * wide, 0.0, 0.0),

@@ -36,7 +36,8 @@ FRAME: dict[str, Colour] = {
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
     """The colour `share` of the way from `first` to `second`."""
-    return tuple(a + (b - a) * share for a, b in zip(first, second, strict=True))
+    red, green, blue = (a + (b - a) * share for a, b in zip(first, second, strict=True))
+    return red, green, blue
 
 
 def along(palette: Sequence[Colour], position: float) -> Colour:
@@ -48,7 +49,8 @@ def along(palette: Sequence[Colour], position: float) -> Colour:
 
 def scaled(colour: Colour, factor: float) -> Colour:
     """A darker (factor < 1) or brighter colour."""
-    return tuple(min(1.0, channel * factor) for channel in colour)
+    red, green, blue = (min(1.0, channel * factor) for channel in colour)
+    return red, green, blue
 
 
 def from_hue(hue_deg: float, saturation: float, value: float) -> Colour:

@@ -51,7 +51,7 @@ def ellipsoid_distance(row: Row, local: Points, num_points: int, distance: Value
 
 @compiled
 def capsule_distance(row: Row, local: Points, num_points: int, distance: Values) -> None:
-    """Distance to a capsule along y: half length SIZE[0], radii SIZE[1] at -y and SIZE[2] at +y."""
+    """Distance to a capsule along y: half length SIZE[0], radii SIZE[1:3] at its two ends."""
     half = row[SIZE]
     middle, slope = (
         (row[SIZE + 1] + row[SIZE + 2]) * HALF,
@@ -78,7 +78,7 @@ def box_distance(row: Row, local: Points, num_points: int, distance: Values) -> 
 
 @compiled
 def ring_distance(row: Row, local: Points, num_points: int, distance: Values) -> None:
-    """Distance to a tube of radius SIZE[2] along an ellipse with radii SIZE[0:2] in the xy plane."""
+    """Distance to a tube of radius SIZE[2] along an ellipse in xy with radii SIZE[0:2]."""
     ix, iy, tube = ONE / row[SIZE], ONE / row[SIZE + 1], row[SIZE + 2]
     for j in range(num_points):
         x, y, z = local[0, j] * ix, local[1, j] * iy, local[2, j]

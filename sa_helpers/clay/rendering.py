@@ -1,7 +1,7 @@
 """Render domains: from seeds or factors to images, masks and factors."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,8 @@ import numpy as np
 from sa_helpers.clay import dog, human, toon
 from sa_helpers.clay.factors import Factor, Factors, check_factors, sample
 from sa_helpers.clay.scene import Scene
-from sa_helpers.clay.tracing import TILE, trace_image
+from sa_helpers.clay.tiles import TILE
+from sa_helpers.clay.tracing import trace_image
 
 DOMAINS = {"human": human, "dog": dog, "toon": toon}
 MAX_RESOLUTION = 1024
@@ -110,7 +111,7 @@ def render_factors(
 
 
 def render_scenes(
-    scenes: Sequence[Scene],
+    scenes: Iterable[Scene],
     num_scenes: int,
     *,
     img_resolution: int,

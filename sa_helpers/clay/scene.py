@@ -7,16 +7,18 @@ its head about one unit in radius; the frame shows about three units. Lengths ar
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 
 from sa_helpers.clay import primitives as P
 from sa_helpers.clay.arrays import SceneArrays
-from sa_helpers.clay.geometry import Vector, box_extent, direction, frame_along, rotation
+from sa_helpers.clay.geometry import Rotation, Vector, box_extent, direction, frame_along, rotation
 from sa_helpers.clay.regions import REGIONS
 from sa_helpers.clay.tracing import MAX_CHOSEN, trace_depths
 
-__all__ = ["Scene", "Style", "rotation"]
+__all__ = ["Rotation", "Scene", "Style", "Vector", "rotation"]
 
 IDENTITY = np.eye(3)
 
@@ -85,11 +87,11 @@ class Scene:
         self._backdrop = [np.square(bottom), np.square(top), [glow, 0.0, 0.0]]
 
     @contextmanager
-    def frame(self, turn: np.ndarray, *, pivot: Vector = (0.0, 0.0, 0.0)) -> Iterator[None]:
+    def frame(self, turn: Rotation, *, pivot: Vector = (0.0, 0.0, 0.0)) -> Iterator[None]:
         """Turn everything added inside the `with` block about `pivot`; frames nest."""
         outer = self._turn, self._shift
-        pivot = np.asarray(pivot)
-        self._shift = self._shift + self._turn @ (pivot - turn @ pivot)
+        fixed = np.asarray(pivot)
+        self._shift = self._shift + self._turn @ (fixed - turn @ fixed)
         self._turn = self._turn @ turn
         yield
         self._turn, self._shift = outer
@@ -98,51 +100,43 @@ class Scene:
         """Begin a group: it joins what stands before with a fillet of radius `blend`.
 
         Args:
+            blend: Radius of the fillet.
             edge: Width over which its colour passes into that of earlier groups.
         """
         self._groups.append([blend, edge])
 
-    def add_ellipsoid(
-        self, center: Vector, radii: Vector, *, turn: np.ndarray | None = None, **look
-    ) -> None:
-        """Add an ellipsoid; `look` is described at `add_primitive`."""
-        self.add_primitive(P.ELLIPSOID, center, turn, [*radii, 0.0], **look)
+    def add_ellipsoid(self, center: Vector, radii: Vector, **look: Any) -> None:
+        """Add an ellipsoid; `look` is what `add_primitive` takes by keyword, here as below."""
+        self.add_primitive(P.ELLIPSOID, center, [*radii, 0.0], **look)
 
-    def add_sphere(self, center: Vector, radius: float, **look) -> None:
+    def add_sphere(self, center: Vector, radius: float, **look: Any) -> None:
         """Add a sphere."""
         self.add_ellipsoid(center, (radius, radius, radius), **look)
 
-    def add_capsule(self, start: Vector, end: Vector, radii: Vector, **look) -> None:
+    def add_capsule(self, start: Vector, end: Vector, radii: Vector, **look: Any) -> None:
         """Add a tapered capsule from `start` to `end`, with the radii at both."""
         turn, length = frame_along(start, end)
         center = [(a + b) / 2 for a, b in zip(start, end, strict=True)]
-        self.add_primitive(P.CAPSULE, center, turn, [length / 2, radii[0], radii[1], 0.0], **look)
+        size = [length / 2, radii[0], radii[1], 0.0]
+        self.add_primitive(P.CAPSULE, center, size, turn=turn, **look)
 
     def add_box(
-        self,
-        center: Vector,
-        half_edges: Vector,
-        *,
-        rounding: float = 0.03,
-        turn: np.ndarray | None = None,
-        **look,
+        self, center: Vector, half_edges: Vector, *, rounding: float = 0.03, **look: Any
     ) -> None:
         """Add a box with half edge lengths `half_edges` and rounded corners."""
-        self.add_primitive(P.BOX, center, turn, [*half_edges, rounding], **look)
+        self.add_primitive(P.BOX, center, [*half_edges, rounding], **look)
 
-    def add_ring(
-        self, center: Vector, radii: Vector, tube: float, *, turn: np.ndarray | None = None, **look
-    ) -> None:
+    def add_ring(self, center: Vector, radii: Vector, tube: float, **look: Any) -> None:
         """Add a tube along an ellipse in the xy plane."""
-        self.add_primitive(P.RING, center, turn, [*radii, tube, 0.0], **look)
+        self.add_primitive(P.RING, center, [*radii, tube, 0.0], **look)
 
     def add_primitive(
         self,
         kind: int,
         center: Vector,
-        turn: np.ndarray | None,
         size: Vector,
         *,
+        turn: Rotation | None = None,
         colour: Vector | None = None,
         region: str | None = None,
         blend: float = 0.05,
@@ -154,6 +148,10 @@ class Scene:
         """Add a primitive to the current group.
 
         Args:
+            kind: `primitives.ELLIPSOID`, `CAPSULE`, `BOX` or `RING`.
+            center: Where it stands, in the current frame.
+            size: The four SIZE columns of its kind.
+            turn: How it is turned about its centre; None for not at all.
             colour: Display colour, 0 to 1; None leaves the colour of what it meets.
             region: Name in `REGIONS` for the mask; None leaves that of what it meets.
             blend: Radius of the fillet with what stands before it in the group.
@@ -166,18 +164,18 @@ class Scene:
             self.start_group()
         local = IDENTITY if turn is None else turn
         axes = (self._turn @ local).T.ravel()
-        center = self._turn @ np.asarray(center, float) + self._shift
+        place = self._turn @ np.asarray(center, float) + self._shift
         width = -1.0 if colour is None else max(blend if edge is None else edge, 1e-3)
         tint = (0.0, 0.0, 0.0) if colour is None else tuple(float(c) ** 2 for c in colour)
         reach = max(blend, self._groups[-1][0], width)
         extent = box_extent(kind, axes.tolist(), size)
         self._rows.append(
-            [*center, *axes, *size, *tint, max(blend, 1e-3), width, gloss, casts, reach, *extent]
+            [*place, *axes, *size, *tint, max(blend, 1e-3), width, gloss, casts, reach, *extent]
         )
         label = -1 if region is None else REGIONS.index(region)
         self._codes.append([kind, operation, label, len(self._groups) - 1])
 
-    def front_depths(self, places: Sequence[tuple[float, float]]) -> np.ndarray:
+    def front_depths(self, places: Sequence[tuple[float, float]]) -> Float64[np.ndarray, " places"]:
         """Surface z, in the current frame, in front of each (x, y): where to put features.
 
         Looks from z = 3 along -z at everything added so far; NaN where nothing stands there.
