@@ -106,10 +106,13 @@ def measure_transition(
             "Put the parent at 0 and the child at the end, without repeating a snapshot."
         )
     images = [seeds_to_images(model, seeds, truncation_psi=truncation_psi) for _, model in stages]
+    first, *later = images
+    from_start = [_distances(first, image, network) for image in later]
+    further_steps = [_distances(*pair, network) for pair in pairwise(later)]
     return Transition(
         kimg,
-        np.stack([_distances(images[0], later, network) for later in images]),
-        np.stack([_distances(*pair, network) for pair in pairwise(images)]),
+        np.stack([np.zeros(len(seeds)), *from_start]),
+        np.stack([from_start[0], *further_steps]),
     )
 
 

@@ -24,8 +24,8 @@ class Estimate:
     num_samples: int
 
     def __format__(self, spec: str) -> str:
-        """Write as `mean [low, high]`, each number with `spec` (default .3f)."""
-        spec = spec or ".3f"
+        """Write as `mean [low, high]`, each number with a `spec` such as .3f (the default)."""
+        spec = f"z{spec or '.3f'}"  # z: no minus sign before what rounds to zero
         return f"{self.mean:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
     def __str__(self) -> str:

@@ -89,8 +89,7 @@ def image_table(
 
 
 def curves(
-    x: Sequence[float] | ndarray,
-    series: Mapping[str, Sequence[Estimate]],
+    series: Mapping[str, tuple[Sequence[float] | ndarray, Sequence[Estimate]]],
     *,
     x_label: str,
     y_label: str,
@@ -99,24 +98,24 @@ def curves(
     """Draw means as lines and their intervals as bands.
 
     Args:
-        x: Common to all series.
-        series: Label to one estimate for each x.
+        series: Label to the values of x and one estimate for each.
         x_label: What x is, with its unit.
         y_label: What the estimates are, with the network that measured them.
         is_x_logarithmic: Space x by its logarithm, except between 0 and its smallest value.
     """
     figure = BookFigure(width_px=800, height_px=430)
     axes = _add_axes(figure, x_label, y_label)
-    for index, (label, estimates) in enumerate(series.items()):
+    for index, (label, (x, estimates)) in enumerate(series.items()):
         low, mean, high = _columns(estimates)
         colour = COLOURS[index % len(COLOURS)]
         axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
         marker = _MARKERS[index % len(_MARKERS)]
         axes.plot(x, mean, color=colour, marker=marker, linewidth=2, label=label)
     if is_x_logarithmic:
-        smallest = min(value for value in x if value > 0)
+        values = sorted({float(value) for x, _ in series.values() for value in x})
+        smallest = min(value for value in values if value > 0)
         axes.set_xscale("symlog", linthresh=smallest, linscale=0.4)
-        axes.set_xticks(list(x), [f"{value:g}" for value in x])
+        axes.set_xticks(values, [f"{value:g}" for value in values])
         axes.minorticks_off()
     axes.set_ylim(bottom=0)
     _add_legend(figure, num_columns=len(series))

@@ -44,7 +44,7 @@ def table(columns: Mapping[str, Sequence[object]], *, spec: str = ".2f") -> Tabl
 
     Args:
         columns: Heading to cells; the first column names the rows.
-        spec: Format of floats and estimates; everything else is shown as it is.
+        spec: Precision of floats and estimates; everything else is shown as it is.
 
     Raises:
         ValueError: The columns have different lengths.
@@ -57,4 +57,7 @@ def table(columns: Mapping[str, Sequence[object]], *, spec: str = ".2f") -> Tabl
 
 
 def _show(cell: object, spec: str) -> str:
-    return format(cell, spec) if isinstance(cell, float | Estimate) else str(cell)
+    if isinstance(cell, Estimate):
+        return format(cell, spec)
+    # z: no minus sign before what rounds to zero
+    return format(cell, f"z{spec}") if isinstance(cell, float) else str(cell)

@@ -38,6 +38,7 @@ def test_estimate_is_written_with_its_interval():
     estimate = Estimate(0.1234, 0.1, 0.15, 32)
     assert str(estimate) == "0.123 [0.100, 0.150]"
     assert f"{estimate:.1f}" == "0.1 [0.1, 0.1]"
+    assert str(Estimate(-0.0001, -0.01, 0.0, 8)) == "0.000 [-0.010, 0.000]"
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_rows_may_be_tensors_arrays_or_lists(images, tmp_path):
 def test_figures_are_opaque_and_white_and_repeatable(images, estimates, tmp_path):
     figures = [
         plotting.image_table([images], row_labels=["parent"]),
-        plotting.curves([0.0, 2.0, 8.0], {"dog": estimates}, x_label="kimg", y_label="distance"),
+        plotting.curves({"dog": ([0.0, 2.0, 8.0], estimates)}, x_label="kimg", y_label="d"),
         plotting.bars(["a", "b", "c"], {"dog": estimates}, y_label="distance"),
     ]
     for figure in figures:
@@ -73,12 +73,11 @@ def test_labels_of_every_length_stay_inside_the_figure(images, tmp_path):
 
 
 def test_curves_draw_means_and_intervals(estimates):
-    x = [0.0, 2.0, 8.0]
-    figure = plotting.curves(
-        x, {"toon": estimates, "dog": estimates[::-1]}, x_label="kimg", y_label="d"
-    )
+    series = {"toon": ([0.0, 2.0, 8.0], estimates), "dog": ([0.0, 1.0, 3.0], estimates[::-1])}
+    figure = plotting.curves(series, x_label="kimg", y_label="d")
     (axes,) = figure.axes
     assert [line.get_label() for line in axes.lines] == ["toon", "dog"]
+    np.testing.assert_allclose(axes.lines[1].get_xdata(), [0, 1, 3])
     np.testing.assert_allclose(axes.lines[1].get_ydata(), [0.8, 0.4, 0.2])
     band = axes.collections[0].get_paths()[0].vertices
     assert band[:, 1].min() == pytest.approx(0.1)
@@ -87,9 +86,8 @@ def test_curves_draw_means_and_intervals(estimates):
 
 
 def test_logarithmic_curves_keep_the_parent_at_zero(estimates):
-    figure = plotting.curves(
-        [0.0, 2.0, 8.0], {"dog": estimates}, x_label="kimg", y_label="d", is_x_logarithmic=True
-    )
+    series = {"dog": ([0.0, 2.0, 8.0], estimates)}
+    figure = plotting.curves(series, x_label="kimg", y_label="d", is_x_logarithmic=True)
     (axes,) = figure.axes
     places = axes.transData.transform([(x, 0.2) for x in (0, 2, 8)])[:, 0]
     assert places[0] < places[1] < places[2]

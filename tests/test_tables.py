@@ -33,8 +33,8 @@ def test_html_has_headings_for_rows_and_columns(small):
 
 
 def test_spec_applies_to_floats_and_estimates_only():
-    shown = table({"what": ["a"], "x": [0.1234], "n": [5]}, spec=".3f")
-    assert shown.rows == (("a", "0.123", "5"),)
+    shown = table({"what": ["a"], "x": [0.1234], "y": [-0.0001], "n": [5]}, spec=".3f")
+    assert shown.rows == (("a", "0.123", "0.000", "5"),)
 
 
 def test_columns_of_different_lengths_are_refused():
