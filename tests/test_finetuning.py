@@ -165,7 +165,7 @@ class TestData:
         assert (images.from_uint8(np.asarray(first.array)) - averaged).abs().max() < 0.01
 
     def test_a_resolution_that_does_not_divide_128_is_refused(self, tmp_path):
-        with pytest.raises(ValueError, match="divide 128"):
+        with pytest.raises(ValueError, match="has to divide"):
             clay_images("human", num_images=1, img_resolution=96, cache_dir=tmp_path)
 
     def test_a_broken_file_is_named_and_left_out(self, tmp_path, caplog):
@@ -250,6 +250,17 @@ class TestTrainer:
                 assert torch.equal(value, after[name]), name
         assert not torch.equal(before["b4.fc.weight"], after["b4.fc.weight"])
 
+    def test_without_noise_the_strengths_stay_at_zero(self):
+        trainer = tiny_trainer(is_noise_used=False, path_length_weight=1.0)
+        trainer.step()
+        strengths = [
+            value
+            for name, value in trainer.generator.state_dict().items()
+            if name.endswith("noise_strength")
+        ]
+        assert strengths
+        assert not any(strengths)
+
     def test_a_diverged_loss_stops_the_run_with_a_remedy(self):
         trainer = tiny_trainer()
         with torch.no_grad():
@@ -272,12 +283,12 @@ class TestTrainer:
 
 class TestSettings:
     @given(
-        st.sampled_from(["batch_size", "learning_rate", "ada_target", "r1_gamma"]),
+        st.sampled_from(["total_kimg", "learning_rate", "ada_target", "r1_gamma"]),
         st.floats(max_value=-0.01, allow_nan=False, allow_infinity=False),
     )
     def test_negative_values_are_refused_by_name(self, name, value):
         with pytest.raises(ValueError, match=name):
-            TrainingSettings(**{"total_kimg": 1.0, name: value})
+            TrainingSettings(**{"total_kimg": 1, name: value})
 
     def test_settings_survive_a_round_trip(self):
         settings = TrainingSettings(total_kimg=3, snapshot_kimg=(1, 2), ada_target=0.6)

@@ -26,6 +26,9 @@ class TrainingSettings:
         ema_half_life_kimg: Half-life of the weight average that becomes the shipped generator.
         ema_rampup: Upper bound of the half-life as a share of the images seen so far; None means
             no bound, which suits fine-tuning.
+        is_noise_used: Whether the generator gets fresh per-pixel noise. Off suits images without
+            stochastic detail, such as clay: the noise strengths stay at zero, and an image
+            depends on its latent alone (Karras et al. 2021, StyleGAN3, leave noise out too).
         is_mirrored: Whether real images are flipped left to right with probability one half.
         ada_target: Target of the overfitting heuristic E[sign(D(real))]; None turns ADA off.
         ada_kimg: Kimg in which the augmentation probability can move from 0 to 1.
@@ -51,6 +54,7 @@ class TrainingSettings:
     style_mixing_prob: float = 0.9
     ema_half_life_kimg: float = 10.0
     ema_rampup: float | None = 0.05
+    is_noise_used: bool = True
     is_mirrored: bool = True
     ada_target: float | None = None
     ada_kimg: float = 100.0

@@ -7,7 +7,7 @@ that is restored from its state continues as if it had never stopped.
 import copy
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -125,7 +125,7 @@ class Trainer:
         settings, rng = self.settings, self._rng("generator")
         self.discriminator.requires_grad_(False)
         w_plus = self._sample_w_plus(rng, batch_size=settings.batch_size)
-        fakes = self.generator.synthesis(w_plus, noise=rng, dtype=self.dtype)
+        fakes = self.generator.synthesis(w_plus, noise=self._noise(rng), dtype=self.dtype)
         loss = losses.generator_loss(self._discriminate(fakes, rng))
         value = _finite(loss, "generator", self.num_images_seen)
         self._generator_optimizer.zero_grad(set_to_none=True)
@@ -166,7 +166,7 @@ class Trainer:
     def _path_length_loss(self, rng: torch.Generator) -> Tensor:
         settings = self.settings
         w_plus = self._sample_w_plus(rng, batch_size=max(1, settings.batch_size // 2))
-        fakes = self.generator.synthesis(w_plus, noise=rng)
+        fakes = self.generator.synthesis(w_plus, noise=self._noise(rng))
         image_noise = torch.randn(fakes.shape, generator=rng).to(self.device)
         lengths = losses.path_lengths(fakes, w_plus, image_noise=image_noise)
         batch_mean = float(lengths.detach().mean())
@@ -190,6 +190,9 @@ class Trainer:
         crossover = torch.where(is_single, num_ws, crossover)
         is_first = (torch.arange(num_ws) < crossover).to(self.device)[:, :, None]
         return torch.where(is_first, w[:, None], w_mixed[:, None])
+
+    def _noise(self, rng: torch.Generator) -> torch.Generator | Literal["none"]:
+        return rng if self.settings.is_noise_used else "none"
 
     def _discriminate(self, images: Tensor, rng: torch.Generator) -> Float[Tensor, "batch 1"]:
         seen = augment(images, probability=self.ada_probability, rng=rng)
