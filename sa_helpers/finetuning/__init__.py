@@ -3,7 +3,8 @@
 from sa_helpers.finetuning.augmentation import adjust_probability, augment
 from sa_helpers.finetuning.data import TrainingImages, clay_images, folder_images
 from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, grow, new_networks
-from sa_helpers.finetuning.run import Run, sample_images, sample_sheet
+from sa_helpers.finetuning.run import Run
+from sa_helpers.finetuning.sampling import sample_images, sample_sheet
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import StepReport, Trainer
 

@@ -1,10 +1,10 @@
 """A training run as a folder: state, snapshots, sample sheets, and a record of it all.
 
-    state.pt              everything needed to continue exactly, replaced atomically
-    record.json           settings, data, versions, command and curves so far
-    sheets/<kimg>.png     100 uncurated samples
-    snapshots/<kimg>.*    the averaged generator at the kimg that the settings name
-    model.*               the finished pair of networks
+state.pt              everything needed to continue exactly, replaced atomically
+record.json           settings, data, versions, command and curves so far
+sheets/<kimg>.png     100 uncurated samples
+snapshots/<kimg>.*    the averaged generator at the kimg that the settings name
+model.*               the finished pair of networks
 """
 
 import io
@@ -21,13 +21,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from sa_helpers import checkpoints, images, latents, metrics
+from sa_helpers import checkpoints, images, metrics
+from sa_helpers.finetuning.sampling import sample_images, sample_sheet
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import StepReport, Trainer
-from sa_helpers.networks import Generator
 
 FEATURE_NETWORK = "efficientnet-lite0"
-_SHEET_SEEDS = range(100)
 _EVALUATION_SEED = 1_000_000
 _TICK_KIMG = 1.0
 # What a run may change when it continues, because no weight depends on it.
@@ -128,7 +127,8 @@ class Run:
 
     def _tick(self, ticks: "_Averages", *, images_per_sec: float) -> None:
         means = ticks.means()
-        self.losses.append({"kimg": self._kimg, **means, "images_per_sec": round(images_per_sec, 1)})
+        speed = round(images_per_sec, 1)
+        self.losses.append({"kimg": self._kimg, **means, "images_per_sec": speed})
         total = self.trainer.settings.total_kimg
         left_sec = max(0.0, total - self._kimg) * 1000 / images_per_sec
         self.report(
@@ -157,15 +157,14 @@ class Run:
             network=FEATURE_NETWORK,
         )
         seeds = range(_EVALUATION_SEED, _EVALUATION_SEED + self.num_evaluation_images)
-        batches = (
-            sample_images(generator, seeds[i : i + 50], truncation_psi=1.0, dtype=self.trainer.dtype)
-            for i in range(0, len(seeds), 50)
-        )
+        chunks = (seeds[i : i + 50] for i in range(0, len(seeds), 50))
+        dtype = self.trainer.dtype
+        batches = (sample_images(generator, c, truncation_psi=1.0, dtype=dtype) for c in chunks)
         fake = metrics.extract_features(batches, network=FEATURE_NETWORK)
         distance = metrics.frechet_distance(fake, real)
         self.distances.append({"kimg": self._kimg, "frechet_distance": round(distance, 4)})
         self.report(f"kimg {self._kimg:.1f}  Fréchet distance {distance:.3f}")
-        sheet = sample_sheet(generator, dtype=self.trainer.dtype)
+        sheet = sample_sheet(generator, dtype=dtype)
         images.write_png(self.folder / "sheets" / f"{self._kimg:07.1f}.png", sheet)
 
     def _save_state(self) -> None:
@@ -229,26 +228,6 @@ class _Averages:
             "discriminator": mean("discriminator_loss"),
             "real_sign": mean("real_sign"),
         }
-
-
-@torch.inference_mode()
-def sample_images(
-    generator: Generator, seeds: range, *, truncation_psi: float, dtype: torch.dtype
-) -> torch.Tensor:
-    """Images of one z a seed, with constant noise, on the CPU: [seeds, 3, height, width]."""
-    device = generator.w_avg.device
-    z = latents.z_from_seeds(seeds, z_dim=generator.config.z_dim, device=device)
-    return generator(z, truncation_psi=truncation_psi, dtype=dtype).cpu()
-
-
-def sample_sheet(generator: Generator, *, dtype: torch.dtype) -> np.ndarray:
-    """100 uncurated samples, psi 1, ten in a row, as one uint8 image."""
-    return images.make_grid(
-        images.to_uint8(
-            sample_images(generator, _SHEET_SEEDS, truncation_psi=1.0, dtype=dtype)
-        ),
-        num_columns=10,
-    )
 
 
 def _passes(before: float, after: float, interval: float) -> bool:

@@ -204,7 +204,7 @@ class Trainer:
         if settings.ema_rampup is not None:
             half_life = min(half_life, self.num_images_seen * settings.ema_rampup)
         decay = 0.5 ** (settings.batch_size / max(half_life, 1e-8))
-        averages = list(self.generator_ema.parameters())
+        averages: list[Tensor] = list(self.generator_ema.parameters())
         currents = [p.detach() for p in self.generator.parameters()]
         torch._foreach_lerp_(averages, currents, 1 - decay)
         for average, current in zip(
