@@ -1,8 +1,8 @@
 """Run the notebooks whose stored outputs are out of date, each in place.
 
 A notebook is up to date when its metadata hold the fingerprint of all that its outputs depend on:
-its code cells, the code of `sa_helpers` (comments and docstrings do not count), the shipped models
-and the lock file.
+its code cells, the code of the modules of `sa_helpers` that it imports, directly or not (comments
+and docstrings do not count), the shipped models if it opens any, and the lock file.
 
     python book/run_stale.py            # run what is stale
     python book/run_stale.py --all      # run everything
@@ -25,6 +25,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "sa_helpers"
 FOLDERS = ("book", "notebooks")
 METADATA_KEY = "sa_book"
 CELL_TIMEOUT_SEC = 900
@@ -47,18 +48,43 @@ def code_of_module(path: Path) -> str:
     return ast.dump(tree)
 
 
+def names_imported(code: str) -> Iterator[str]:
+    """Yield the dotted names of our package that some code imports."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (name for name in names if name.split(".")[0] == PACKAGE)
+
+
+def modules_reached(code: str, root: Path) -> list[Path]:
+    """Find the files of our package that some code imports, directly or through others."""
+    reached: set[Path] = set()
+    waiting = list(names_imported(code))
+    while waiting:
+        stem = root.joinpath(*waiting.pop().split("."))
+        for path in (stem.with_suffix(".py"), stem / "__init__.py"):
+            if path.is_file() and path not in reached:
+                reached.add(path)
+                waiting.extend(names_imported(path.read_text(encoding="utf-8")))
+    return sorted(reached)
+
+
 def fingerprint_parts(notebook: nbformat.NotebookNode, root: Path) -> Iterator[bytes]:
     """Yield everything that a notebook's outputs depend on."""
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            yield cell.source.encode()
-    package = root / "sa_helpers"
-    for path in sorted(package.rglob("*.py")):
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    yield from (source.encode() for source in sources)
+    modules = modules_reached("\n".join(sources), root)
+    for path in modules:
         yield path.relative_to(root).as_posix().encode()
         yield code_of_module(path).encode()
-    for path in sorted((package / "models").rglob("*.safetensors")):
-        yield path.relative_to(root).as_posix().encode()
-        yield path.read_bytes()
+    if root / PACKAGE / "family.py" in modules:
+        for path in sorted((root / PACKAGE / "models").rglob("*.safetensors")):
+            yield path.relative_to(root).as_posix().encode()
+            yield path.read_bytes()
     yield (root / "requirements.lock").read_bytes()
 
 

@@ -98,6 +98,7 @@ def project(tmp_path):
     """A small project of the book's layout: one helper, one notebook that prints its answer."""
     (tmp_path / "sa_helpers").mkdir()
     (tmp_path / "sa_helpers" / "answer.py").write_text('"""Answer."""\n\nANSWER = 42\n')
+    (tmp_path / "sa_helpers" / "family.py").write_text("from sa_helpers.answer import ANSWER\n")
     (tmp_path / "requirements.lock").write_text("nothing==1\n")
     (tmp_path / "notebooks").mkdir()
     cells = [new_markdown_cell("# Title"), new_code_cell("from pathlib import Path")]
@@ -134,6 +135,7 @@ def test_a_failing_cell_leaves_the_notebook_untouched(project, notebook_path):
     [
         ("sa_helpers/answer.py", '"""Other words."""\n\nANSWER = 42  # the same\n', False),
         ("sa_helpers/answer.py", '"""Answer."""\n\nANSWER = 43\n', True),
+        ("sa_helpers/not_imported.py", "ANSWER = 43\n", False),
         ("sa_helpers/models/clay/human.safetensors", "weights", True),
         ("requirements.lock", "nothing==2\n", True),
         ("README.md", "words", False),
@@ -141,6 +143,7 @@ def test_a_failing_cell_leaves_the_notebook_untouched(project, notebook_path):
 )
 def test_fingerprint_depends_on_what_outputs_depend_on(project, notebook_path, file, text, stale):
     notebook = nbformat.read(notebook_path, as_version=4)
+    notebook.cells.append(new_code_cell("from sa_helpers import family"))
     before = run_stale.fingerprint(notebook, project)
     (project / file).parent.mkdir(parents=True, exist_ok=True)
     (project / file).write_text(text)
