@@ -51,7 +51,7 @@ def distance_to(kind: int, size: list[float], point: tuple[float, float, float])
     row[P.SIZE : P.SIZE + 4] = size
     points = np.array(point, np.float32)[:, None]
     answer = np.empty(1, np.float32)
-    P.primitive_distance(row, kind, points, 1, np.empty((3, 1), np.float32), answer)
+    P.primitive_distance(row, kind, points, 1, answer)
     return float(answer[0])
 
 

@@ -112,7 +112,7 @@ def field_material(
     Follows `primitives.field_distance` step by step; paint changes colour and region only, and
     only of the group it stands in. The region is that of the nearest primitive, or of the paint.
     """
-    total, group, single, local, gap = work[0], work[1], work[2], work[3:6], work[6]
+    total, group, single, gap = work[0], work[1], work[2], work[3]
     whole, grouped = material[:MATERIAL_LENGTH], material[MATERIAL_LENGTH:]
     material[:, :num_points] = ZERO  # a garbage start would survive mixing with a share of one
     for j in range(num_points):
@@ -129,7 +129,7 @@ def field_material(
                 group[j] = FAR
             grouped[:, :num_points] = ZERO
         row = scene.rows[index]
-        primitive_distance(row, scene.codes[index, KIND], points, num_points, local, single)
+        primitive_distance(row, scene.codes[index, KIND], points, num_points, single)
         operation, region = scene.codes[index, OPERATION], scene.codes[index, REGION]
         apply_primitive(row, operation, region, group, single, grouped, gap, num_points)
     if current >= 0:

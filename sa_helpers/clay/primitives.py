@@ -28,21 +28,24 @@ ZERO, HALF, ONE, TINY = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.fl
 
 
 @compiled
-def to_local(row: Row, points: Points, num_points: int, local: Points) -> None:
-    """Write `points` in the primitive's own axes into `local`, both [3, packet]."""
-    for axis in range(3):
-        ax, ay, az = row[AXES + 3 * axis], row[AXES + 3 * axis + 1], row[AXES + 3 * axis + 2]
-        offset = ax * row[CENTER] + ay * row[CENTER + 1] + az * row[CENTER + 2]
-        for j in range(num_points):
-            local[axis, j] = ax * points[0, j] + ay * points[1, j] + az * points[2, j] - offset
+def axis_of(row: Row, axis: int) -> tuple[float, float, float, float]:
+    """One of a primitive's own axes, and its centre along it."""
+    ax, ay, az = row[AXES + 3 * axis], row[AXES + 3 * axis + 1], row[AXES + 3 * axis + 2]
+    return ax, ay, az, ax * row[CENTER] + ay * row[CENTER + 1] + az * row[CENTER + 2]
 
 
 @compiled
-def ellipsoid_distance(row: Row, local: Points, num_points: int, distance: Values) -> None:
+def ellipsoid_distance(row: Row, points: Points, num_points: int, distance: Values) -> None:
     """First-order distance to an ellipsoid with radii SIZE[0:3]; exact for a sphere."""
+    ax, ay, az, a = axis_of(row, 0)
+    bx, by, bz, b = axis_of(row, 1)
+    cx, cy, cz, c = axis_of(row, 2)
     ix, iy, iz = ONE / row[SIZE], ONE / row[SIZE + 1], ONE / row[SIZE + 2]
     for j in range(num_points):
-        x, y, z = local[0, j] * ix, local[1, j] * iy, local[2, j] * iz
+        px, py, pz = points[0, j], points[1, j], points[2, j]
+        x = (ax * px + ay * py + az * pz - a) * ix
+        y = (bx * px + by * py + bz * pz - b) * iy
+        z = (cx * px + cy * py + cz * pz - c) * iz
         k0 = math.sqrt(x * x + y * y + z * z)
         x, y, z = x * ix, y * iy, z * iz
         k1 = math.sqrt(x * x + y * y + z * z + TINY)
@@ -50,38 +53,54 @@ def ellipsoid_distance(row: Row, local: Points, num_points: int, distance: Value
 
 
 @compiled
-def capsule_distance(row: Row, local: Points, num_points: int, distance: Values) -> None:
+def capsule_distance(row: Row, points: Points, num_points: int, distance: Values) -> None:
     """Distance to a capsule along y: half length SIZE[0], radii SIZE[1:3] at its two ends."""
+    ax, ay, az, a = axis_of(row, 0)
+    bx, by, bz, b = axis_of(row, 1)
+    cx, cy, cz, c = axis_of(row, 2)
     half = row[SIZE]
-    middle, slope = (
-        (row[SIZE + 1] + row[SIZE + 2]) * HALF,
-        (row[SIZE + 2] - row[SIZE + 1]) * HALF / half,
-    )
+    middle = (row[SIZE + 1] + row[SIZE + 2]) * HALF
+    slope = (row[SIZE + 2] - row[SIZE + 1]) * HALF / half
     for j in range(num_points):
-        x, y, z = local[0, j], local[1, j], local[2, j]
+        px, py, pz = points[0, j], points[1, j], points[2, j]
+        x = ax * px + ay * py + az * pz - a
+        y = bx * px + by * py + bz * pz - b
+        z = cx * px + cy * py + cz * pz - c
         along = max(-half, min(half, y))
         y = y - along
         distance[j] = math.sqrt(x * x + y * y + z * z) - middle - slope * along
 
 
 @compiled
-def box_distance(row: Row, local: Points, num_points: int, distance: Values) -> None:
+def box_distance(row: Row, points: Points, num_points: int, distance: Values) -> None:
     """Exact distance to a box with half edges SIZE[0:3], rounded by SIZE[3]."""
+    ax, ay, az, a = axis_of(row, 0)
+    bx, by, bz, b = axis_of(row, 1)
+    cx, cy, cz, c = axis_of(row, 2)
     rounding = row[SIZE + 3]
-    bx, by, bz = row[SIZE] - rounding, row[SIZE + 1] - rounding, row[SIZE + 2] - rounding
+    wide, high, deep = row[SIZE] - rounding, row[SIZE + 1] - rounding, row[SIZE + 2] - rounding
     for j in range(num_points):
-        x, y, z = abs(local[0, j]) - bx, abs(local[1, j]) - by, abs(local[2, j]) - bz
+        px, py, pz = points[0, j], points[1, j], points[2, j]
+        x = abs(ax * px + ay * py + az * pz - a) - wide
+        y = abs(bx * px + by * py + bz * pz - b) - high
+        z = abs(cx * px + cy * py + cz * pz - c) - deep
         inside = min(max(x, max(y, z)), ZERO)
         x, y, z = max(x, ZERO), max(y, ZERO), max(z, ZERO)
         distance[j] = math.sqrt(x * x + y * y + z * z) + inside - rounding
 
 
 @compiled
-def ring_distance(row: Row, local: Points, num_points: int, distance: Values) -> None:
+def ring_distance(row: Row, points: Points, num_points: int, distance: Values) -> None:
     """Distance to a tube of radius SIZE[2] along an ellipse in xy with radii SIZE[0:2]."""
+    ax, ay, az, a = axis_of(row, 0)
+    bx, by, bz, b = axis_of(row, 1)
+    cx, cy, cz, c = axis_of(row, 2)
     ix, iy, tube = ONE / row[SIZE], ONE / row[SIZE + 1], row[SIZE + 2]
     for j in range(num_points):
-        x, y, z = local[0, j] * ix, local[1, j] * iy, local[2, j]
+        px, py, pz = points[0, j], points[1, j], points[2, j]
+        x = (ax * px + ay * py + az * pz - a) * ix
+        y = (bx * px + by * py + bz * pz - b) * iy
+        z = cx * px + cy * py + cz * pz - c
         k0 = math.sqrt(x * x + y * y)
         x, y = x * ix, y * iy
         planar = k0 * (k0 - ONE) / math.sqrt(x * x + y * y + TINY)
@@ -90,18 +109,17 @@ def ring_distance(row: Row, local: Points, num_points: int, distance: Values) ->
 
 @compiled
 def primitive_distance(
-    row: Row, kind: int, points: Points, num_points: int, local: Points, distance: Values
+    row: Row, kind: int, points: Points, num_points: int, distance: Values
 ) -> None:
-    """Distance from each of `points` [3, packet] to one primitive."""
-    to_local(row, points, num_points, local)
+    """Distance from each of `points` to one primitive."""
     if kind == ELLIPSOID:
-        ellipsoid_distance(row, local, num_points, distance)
+        ellipsoid_distance(row, points, num_points, distance)
     elif kind == CAPSULE:
-        capsule_distance(row, local, num_points, distance)
+        capsule_distance(row, points, num_points, distance)
     elif kind == BOX:
-        box_distance(row, local, num_points, distance)
+        box_distance(row, points, num_points, distance)
     else:
-        ring_distance(row, local, num_points, distance)
+        ring_distance(row, points, num_points, distance)
 
 
 @compiled
@@ -136,9 +154,9 @@ def field_distance(
     """Distance to the chosen primitives of a scene; the answer is in `work[0]`.
 
     Primitives are joined in order: within a group by their own blend radius, then group by group.
-    `work` is [6, packet]: total, group, one primitive, local coordinates.
+    `work` holds total, group and one primitive.
     """
-    total, group, single, local = work[0], work[1], work[2], work[3:6]
+    total, group, single = work[0], work[1], work[2]
     for j in range(num_points):
         total[j] = FAR
     current = -1
@@ -154,7 +172,7 @@ def field_distance(
             for j in range(num_points):
                 group[j] = FAR
         row = scene.rows[index]
-        primitive_distance(row, scene.codes[index, KIND], points, num_points, local, single)
+        primitive_distance(row, scene.codes[index, KIND], points, num_points, single)
         if operation == UNION:
             unite(group, single, row[BLEND], num_points)
         else:
