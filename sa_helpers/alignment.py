@@ -1,8 +1,9 @@
 """How closely two models are aligned: by their images, by their latents, and over a training."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -65,18 +66,33 @@ def image_changes(
     }
 
 
-class Transition(NamedTuple):
+@dataclass(frozen=True)
+class Transition:
     """What fine-tuning did to the images of some seeds, stage by stage.
 
     Attributes:
         kimg: Of the stages, increasing; the first is the parent.
-        from_start: Perceptual distance from the first stage, [stages, seeds].
-        steps: Perceptual distance from the stage before, [stages - 1, seeds].
+        from_start: Perceptual distance from the first stage.
+        steps: Perceptual distance from the stage before.
     """
 
     kimg: Float[ndarray, " stages"]
     from_start: Float[ndarray, "stages seeds"]
     steps: Float[ndarray, "steps seeds"]
+
+    @property
+    def share(self) -> Float[ndarray, "stages seeds"]:
+        """Distance from the first stage as a share of that of the last stage."""
+        return self.from_start / self.from_start[-1]
+
+    @property
+    def pace(self) -> Float[ndarray, "steps seeds"]:
+        """Perceptual distance between neighbouring stages, per kimg."""
+        return self.steps / np.diff(self.kimg)[:, None]
+
+    def last_before(self, share_of_kimg: float) -> int:
+        """Index of the last stage within this share of the training."""
+        return int(np.searchsorted(self.kimg, share_of_kimg * self.kimg[-1], side="right")) - 1
 
 
 def measure_transition(

@@ -165,6 +165,19 @@ class Family:
             if 0 < kimg < end_kimg
         ]
 
+    def stages(self, name: str) -> list[tuple[float, Generator]]:
+        """Open a fine-tuning from end to end: its parent at 0 kimg, its snapshots, the child.
+
+        Returns:
+            (kimg, model) in order of training.
+
+        Raises:
+            ValueError: No such child.
+        """
+        child, kimg = self.child(name), float(self.record(name)["kimg"])
+        parent = self.model(str(self.parent_of(name)))
+        return [(0.0, parent), *self.snapshots(name), (kimg, child)]
+
 
 def _read_record(weights_path: Path) -> dict[str, Any]:
     path = weights_path.with_suffix(".json")

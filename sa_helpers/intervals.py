@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
-from numpy import ndarray
+from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Estimate:
 
 
 def bootstrap(
-    samples: Float[ndarray, " num_samples"],
+    samples: ArrayLike,
     *,
     confidence: float = 0.95,
     num_resamples: int = 2000,
@@ -46,7 +45,7 @@ def bootstrap(
     interval of a paired difference is narrower than the two intervals suggest.
 
     Args:
-        samples: One number a seed, finite.
+        samples: One finite number a seed: an array, a tensor on the CPU, or a list.
         confidence: Probability that such intervals cover the true mean, in (0, 1).
         num_resamples: Draws with replacement.
         seed: Of the draws; equal arguments give equal intervals.
@@ -56,14 +55,16 @@ def bootstrap(
 
     Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, Chapter 13.
     """
-    if len(samples) < 2 or not np.isfinite(samples).all() or not 0 < confidence < 1:
+    values = np.asarray(samples, dtype=np.float64)
+    is_usable = values.ndim == 1 and len(values) >= 2 and bool(np.isfinite(values).all())
+    if not is_usable or not 0 < confidence < 1:
         raise ValueError(
-            f"bootstrap was given {len(samples)} samples, "
-            f"{int((~np.isfinite(samples)).sum())} of them not finite, and confidence "
-            f"{confidence}; expected two or more finite samples and a confidence in (0, 1)."
+            f"bootstrap was given samples of shape {values.shape}, "
+            f"{int((~np.isfinite(values)).sum())} of them not finite, and confidence "
+            f"{confidence}; expected two or more finite samples in a row, confidence in (0, 1)."
         )
     generator = np.random.default_rng(seed)
-    choices = generator.integers(len(samples), size=(num_resamples, len(samples)))
-    means = samples[choices].mean(axis=1)
+    choices = generator.integers(len(values), size=(num_resamples, len(values)))
+    means = values[choices].mean(axis=1)
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Estimate(float(samples.mean()), float(low), float(high), len(samples))
+    return Estimate(float(values.mean()), float(low), float(high), len(values))

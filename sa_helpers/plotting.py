@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
 from numpy import ndarray
 from torch import Tensor
 
@@ -53,9 +54,8 @@ class BookFigure(Figure):
 
 
 def image_table(
-    rows: Sequence[ImageRow],
+    rows: Mapping[str, ImageRow] | Sequence[ImageRow],
     *,
-    row_labels: Sequence[str] | None = None,
     column_labels: Sequence[str] | None = None,
     font_size: float = 15.0,
 ) -> BookFigure:
@@ -63,23 +63,26 @@ def image_table(
 
     Args:
         rows: Rows of equally many images of equal size: float tensors [n, 3, h, w] in [-1, 1],
-            uint8 arrays [n, h, w, 3], or lists of uint8 [h, w, 3].
-        row_labels: One a row, to the left; line breaks are kept.
+            uint8 arrays [n, h, w, 3], or lists of uint8 [h, w, 3]. The keys of a mapping become
+            labels to the left of the rows; line breaks are kept.
         column_labels: One a column, above.
         font_size: Of the labels, in points.
 
     Raises:
-        ValueError: No rows, rows of different lengths, or labels that do not match in number.
+        ValueError: No rows, rows of different shapes, or not one label a column.
     """
-    arrays = [_to_arrays(row) for row in rows]
-    _check_table(arrays, row_labels, column_labels)
+    row_labels, unlabelled = [], rows
+    if isinstance(rows, Mapping):
+        row_labels, unlabelled = list(rows), list(rows.values())
+    arrays = [_to_arrays(row) for row in unlabelled]
+    _check_table(arrays, column_labels)
     num_columns, height, width, _ = arrays[0].shape
     grid = make_grid(np.concatenate(arrays), num_columns=num_columns, padding_px=_GAP_PX)
-    left = _margin_left_px(row_labels or [], font_size)
+    left = _margin_left_px(row_labels, font_size)
     top = _margin_top_px(column_labels or [], font_size)
     figure = BookFigure(width_px=left + grid.shape[1], height_px=top + grid.shape[0])
     figure.figimage(grid, xo=left, yo=0, origin="upper")  # one to one, free of resampling
-    for index, label in enumerate(row_labels or []):
+    for index, label in enumerate(row_labels):
         y_px = top + index * (height + _GAP_PX) + height / 2
         figure.write(left - 10.0, y_px, label, fontsize=font_size, ha="right", va="center")
     for index, label in enumerate(column_labels or []):
@@ -165,29 +168,26 @@ def _to_arrays(row: ImageRow) -> UInt8[ndarray, "images height width 3"]:
     return row if isinstance(row, ndarray) else np.stack(list(row))
 
 
-def _check_table(
-    arrays: Sequence[ndarray],
-    row_labels: Sequence[str] | None,
-    column_labels: Sequence[str] | None,
-) -> None:
+def _check_table(arrays: Sequence[ndarray], column_labels: Sequence[str] | None) -> None:
     shapes = [array.shape for array in arrays]
     if not shapes or len(set(shapes)) != 1:
         raise ValueError(
             f"The rows have shapes {shapes}; expected at least one, and all alike: the same number "
             "of images of the same size. Resize with sa_helpers.images.resize."
         )
-    for what, labels, count in (
-        ("row", row_labels, len(arrays)),
-        ("column", column_labels, shapes[0][0]),
-    ):
-        if labels is not None and len(labels) != count:
-            raise ValueError(f"There are {len(labels)} {what} labels for {count} {what}s.")
+    if column_labels is not None and len(column_labels) != shapes[0][0]:
+        raise ValueError(
+            f"There are {len(column_labels)} column labels for {shapes[0][0]} columns; "
+            "expected one a column."
+        )
 
 
 def _margin_left_px(labels: Sequence[str], font_size: float) -> int:
-    """Room for the longest line; a character is on average 0.6 font sizes wide."""
-    characters = max((len(line) for label in labels for line in label.split("\n")), default=0)
-    return round(0.6 * font_size * _PX_PER_POINT * characters + 12) if characters else 0
+    """Room for the longest line."""
+    lines = [line for label in labels for line in label.split("\n") if line.strip()]
+    paths = [TextPath((0, 0), line, size=font_size) for line in lines]
+    widest = max((path.get_extents().x1 for path in paths), default=0.0)
+    return round(widest * _PX_PER_POINT + 16) if widest else 0
 
 
 def _margin_top_px(labels: Sequence[str], font_size: float) -> int:

@@ -74,6 +74,17 @@ def test_transition_starts_at_zero_and_its_steps_are_between_neighbours(parent):
     assert (transition.from_start[1] > 0).all()
 
 
+def test_share_and_pace_of_a_known_transition():
+    transition = alignment.Transition(
+        kimg=np.array([0.0, 2.0, 8.0]),
+        from_start=np.array([[0.0], [0.3], [0.4]]),
+        steps=np.array([[0.3], [0.6]]),
+    )
+    np.testing.assert_allclose(transition.share, [[0], [0.75], [1]])
+    np.testing.assert_allclose(transition.pace, [[0.15], [0.1]])
+    assert [transition.last_before(share) for share in (0.2, 0.25, 0.9, 1.0)] == [0, 1, 1, 2]
+
+
 @pytest.mark.parametrize("kimg", [[0.0], [0.0, 4.0, 4.0], [0.0, 8.0, 2.0]])
 def test_transition_refuses_stages_out_of_order(parent, kimg):
     with pytest.raises(ValueError, match="in order of training"):

@@ -70,6 +70,13 @@ def test_snapshots_come_in_order_without_the_finished_child(folder):
     assert [const_of(model) for _, model in snapshots] == [10.5, 12.0, 26.0]
 
 
+def test_stages_run_from_the_parent_to_the_child(folder):
+    stages = family.family(folder).stages("dog")
+    assert [kimg for kimg, _ in stages] == [0, 0.5, 2, 16, 32]
+    assert [const_of(model) for _, model in stages] == [1, 10.5, 12, 26, 2]
+    assert [const_of(model) for _, model in family.family(folder).stages("cat")] == [2, 3]
+
+
 def test_a_model_without_snapshots_has_none(folder):
     assert family.family(folder).snapshots("cat") == []
 

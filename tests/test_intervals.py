@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from sa_helpers.intervals import Estimate, bootstrap
 
@@ -19,6 +20,11 @@ def test_intervals_cover_the_true_mean_as_often_as_they_say():
     share = np.mean([e.low <= 1.0 <= e.high for e in experiments])
     # Two hundred experiments scatter by 3 % (one standard deviation); percentile is a bit short.
     assert 0.7 < share < 0.9
+
+
+def test_arrays_tensors_and_lists_give_the_same():
+    samples = [0.25, 0.5, 1.0]
+    assert bootstrap(samples) == bootstrap(np.array(samples)) == bootstrap(torch.tensor(samples))
 
 
 def test_equal_samples_leave_nothing_open():
@@ -42,7 +48,8 @@ def test_estimate_is_written_with_its_interval():
 
 
 @pytest.mark.parametrize(
-    ("samples", "confidence"), [([1.0], 0.9), ([1.0, np.nan], 0.9), ([1.0, 2.0], 95.0)]
+    ("samples", "confidence"),
+    [([1.0], 0.9), ([1.0, np.nan], 0.9), ([1.0, 2.0], 95.0), ([[1.0, 2.0], [3.0, 4.0]], 0.9)],
 )
 def test_bootstrap_refuses_what_has_no_interval(samples, confidence):
     with pytest.raises(ValueError, match="expected two or more finite samples"):

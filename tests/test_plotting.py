@@ -30,9 +30,8 @@ def estimates():
 
 
 def test_image_table_shows_every_pixel_unchanged(images, tmp_path):
-    figure = plotting.image_table(
-        [images, -images], row_labels=["parent", "child"], column_labels=["0", "1", "2"]
-    )
+    rows = {"parent": images, "child": -images}
+    figure = plotting.image_table(rows, column_labels=["0", "1", "2"])
     shown = pixels(figure, tmp_path)
     # The table's last image stands in the lower right corner.
     np.testing.assert_array_equal(shown[-24:, -24:, :3], to_uint8(-images)[2])
@@ -55,7 +54,7 @@ def test_rows_may_be_tensors_arrays_or_lists(images, tmp_path):
 
 def test_figures_are_opaque_and_white_and_repeatable(images, estimates, tmp_path):
     figures = [
-        plotting.image_table([images], row_labels=["parent"]),
+        plotting.image_table({"parent": images}),
         plotting.curves({"dog": ([0.0, 2.0, 8.0], estimates)}, x_label="kimg", y_label="d"),
         plotting.bars(["a", "b", "c"], {"dog": estimates}, y_label="distance"),
     ]
@@ -66,10 +65,14 @@ def test_figures_are_opaque_and_white_and_repeatable(images, estimates, tmp_path
         assert figure._repr_png_() == figure._repr_png_()
 
 
-def test_labels_of_every_length_stay_inside_the_figure(images, tmp_path):
-    labels = ["a label that is rather longer than all others", "short\nof three\nlines"]
-    shown = pixels(plotting.image_table([images, images], row_labels=labels), tmp_path)
-    assert (shown[:, :2, :3] == 255).all(), "a label touches the left edge"
+@pytest.mark.parametrize("label", ["mmmmWWWW", "iiii", "a label that is longer\nthan others"])
+def test_labels_fill_their_margin_and_stay_inside(images, tmp_path, label):
+    shown = pixels(plotting.image_table({label: images}), tmp_path)
+    margin = shown[:, : -(3 * 24 + 2 * 4), :3]
+    inked = np.flatnonzero((margin < 255).any(axis=(0, 2)))
+    assert inked[0] >= 2, "the label touches the left edge"
+    assert inked[0] <= 12, "the margin is wider than the label needs"
+    assert inked[-1] < margin.shape[1] - 4, "the label touches the images"
 
 
 def test_curves_draw_means_and_intervals(estimates):
@@ -111,10 +114,9 @@ def test_rows_of_different_shapes_are_refused(images):
         plotting.image_table([])
 
 
-@pytest.mark.parametrize("labels", [{"row_labels": ["a"]}, {"column_labels": ["a", "b"]}])
-def test_missing_labels_are_refused(images, labels):
-    with pytest.raises(ValueError, match=r"labels for \d (row|column)s"):
-        plotting.image_table([images, images], **labels)
+def test_missing_column_labels_are_refused(images):
+    with pytest.raises(ValueError, match="2 column labels for 3 columns"):
+        plotting.image_table([images], column_labels=["a", "b"])
 
 
 def test_figures_are_made_without_pyplot():
