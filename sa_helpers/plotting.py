@@ -71,10 +71,8 @@ def image_table(
     Raises:
         ValueError: No rows, rows of different shapes, or not one label a column.
     """
-    row_labels, unlabelled = [], rows
-    if isinstance(rows, Mapping):
-        row_labels, unlabelled = list(rows), list(rows.values())
-    arrays = [_to_arrays(row) for row in unlabelled]
+    row_labels = list(rows) if isinstance(rows, Mapping) else []
+    arrays = [_to_arrays(row) for row in _unlabelled(rows)]
     _check_table(arrays, column_labels)
     num_columns, height, width, _ = arrays[0].shape
     grid = make_grid(np.concatenate(arrays), num_columns=num_columns, padding_px=_GAP_PX)
@@ -160,6 +158,10 @@ def bars(
     axes.set_xticks(range(len(groups)), groups)
     _add_legend(figure, num_columns=len(series))
     return figure
+
+
+def _unlabelled(rows: Mapping[str, ImageRow] | Sequence[ImageRow]) -> list[ImageRow]:
+    return list(rows.values()) if isinstance(rows, Mapping) else list(rows)
 
 
 def _to_arrays(row: ImageRow) -> UInt8[ndarray, "images height width 3"]:
