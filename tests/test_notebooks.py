@@ -1,6 +1,7 @@
 """The form of the committed notebooks. Whether they still run is for `make notebooks` to say."""
 
 import ast
+import itertools
 import sys
 from pathlib import Path
 
@@ -18,6 +19,8 @@ MAX_LINES_HIDDEN = 20
 MAX_DEF_LINES = 8
 
 PATHS = run_stale.notebook_paths(ROOT)
+CHAPTERS = [path for path in PATHS if path.parent.name == "notebooks"]
+each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path in CHAPTERS])
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=[path.stem for path in PATHS])
 
 
@@ -91,6 +94,29 @@ def test_notebook_opens_with_its_title(path):
     first = nbformat.read(path, as_version=4).cells[0]
     assert first.cell_type == "markdown"
     assert first.source.startswith("# ")
+
+
+@each_chapter
+def test_chapter_begins_with_its_box(path):
+    first = nbformat.read(path, as_version=4).cells[0].source
+    assert ":class: chapter" in first
+    for heading in ("**Paper.**", "**Afterwards", "**Before", "**Run time.**"):
+        assert heading in first
+
+
+@each_chapter
+def test_every_claim_is_asserted(path):
+    cells = nbformat.read(path, as_version=4).cells
+    claims = [index for index, cell in enumerate(cells) if ":class: claim" in cell.source]
+    assert claims, "a chapter claims something"
+    for start, end in itertools.pairwise([*claims, len(cells)]):
+        tests = [cell for cell in cells[start + 1 : end] if cell.cell_type == "code"]
+        assert any(has_assertion(cell) for cell in tests), cells[start].source
+
+
+def has_assertion(cell: nbformat.NotebookNode) -> bool:
+    """Tell whether a code cell asserts something."""
+    return any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(cell.source)))
 
 
 @pytest.fixture
