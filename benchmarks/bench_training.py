@@ -1,6 +1,6 @@
 """Images a second of a whole training step, by type, batch size and threads, in one run.
 
-    python benchmarks/bench_training.py --img-resolution 128 --num-threads 1 2
+python benchmarks/bench_training.py --img-resolution 128 --num-threads 1 2
 """
 
 import argparse

@@ -45,7 +45,7 @@ def code_of_module(path: Path) -> str:
             value = body[0].value
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 del body[0]
-    return ast.dump(tree)
+    return ast.unparse(tree)
 
 
 def names_imported(code: str) -> Iterator[str]:

@@ -30,6 +30,7 @@ _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "---")
 _INK = "#222222"
 _DPI = 100
 _GAP_PX = 4
+_MIN_CELL_PX = 96
 _PX_PER_POINT = _DPI / 72
 
 
@@ -61,6 +62,8 @@ def image_table(
 ) -> BookFigure:
     """Show images in rows and columns, pixel by pixel, with labels.
 
+    Images below 96 px are enlarged by a whole number, so that they can be seen and labelled.
+
     Args:
         rows: Rows of equally many images of equal size: float tensors [n, 3, h, w] in [-1, 1],
             uint8 arrays [n, h, w, 3], or lists of uint8 [h, w, 3]. The keys of a mapping become
@@ -74,8 +77,9 @@ def image_table(
     row_labels = list(rows) if isinstance(rows, Mapping) else []
     arrays = [_to_arrays(row) for row in _unlabelled(rows)]
     _check_table(arrays, column_labels)
-    num_columns, height, width, _ = arrays[0].shape
-    grid = make_grid(np.concatenate(arrays), num_columns=num_columns, padding_px=_GAP_PX)
+    cells = _enlarge(np.concatenate(arrays))
+    _, height, width, _ = cells.shape
+    grid = make_grid(cells, num_columns=len(arrays[0]), padding_px=_GAP_PX)
     left = _margin_left_px(row_labels, font_size)
     top = _margin_top_px(column_labels or [], font_size)
     figure = BookFigure(width_px=left + grid.shape[1], height_px=top + grid.shape[0])
@@ -158,6 +162,13 @@ def bars(
     axes.set_xticks(range(len(groups)), groups)
     _add_legend(figure, num_columns=len(series))
     return figure
+
+
+def _enlarge(
+    cells: UInt8[ndarray, "images height width 3"],
+) -> UInt8[ndarray, "images cell_height cell_width 3"]:
+    factor = -(-_MIN_CELL_PX // cells.shape[2])
+    return cells.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 def _unlabelled(rows: Mapping[str, ImageRow] | Sequence[ImageRow]) -> list[ImageRow]:

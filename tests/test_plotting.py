@@ -21,7 +21,7 @@ def pixels(figure, tmp_path):
 
 @pytest.fixture
 def images():
-    return torch.rand(3, 3, 24, 24, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return torch.rand(3, 3, 96, 96, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
 @pytest.fixture
@@ -34,13 +34,20 @@ def test_image_table_shows_every_pixel_unchanged(images, tmp_path):
     figure = plotting.image_table(rows, column_labels=["0", "1", "2"])
     shown = pixels(figure, tmp_path)
     # The table's last image stands in the lower right corner.
-    np.testing.assert_array_equal(shown[-24:, -24:, :3], to_uint8(-images)[2])
-    np.testing.assert_array_equal(shown[-52:-28, -24:, :3], to_uint8(images)[2])
+    np.testing.assert_array_equal(shown[-96:, -96:, :3], to_uint8(-images)[2])
+    np.testing.assert_array_equal(shown[-196:-100, -96:, :3], to_uint8(images)[2])
 
 
 def test_image_table_without_labels_is_only_the_images(images, tmp_path):
     shown = pixels(plotting.image_table([images]), tmp_path)
-    assert shown.shape[:2] == (24, 3 * 24 + 2 * 4)
+    assert shown.shape[:2] == (96, 3 * 96 + 2 * 4)
+
+
+def test_small_images_are_enlarged_by_a_whole_number(images, tmp_path):
+    small = images[:, :, :40, :40]
+    shown = pixels(plotting.image_table([small]), tmp_path)
+    assert shown.shape[:2] == (120, 3 * 120 + 2 * 4)
+    np.testing.assert_array_equal(shown[1:120:3, 1:120:3, :3], to_uint8(small)[0])
 
 
 def test_rows_may_be_tensors_arrays_or_lists(images, tmp_path):
@@ -68,7 +75,7 @@ def test_figures_are_opaque_and_white_and_repeatable(images, estimates, tmp_path
 @pytest.mark.parametrize("label", ["mmmmWWWW", "iiii", "a label that is longer\nthan others"])
 def test_labels_fill_their_margin_and_stay_inside(images, tmp_path, label):
     shown = pixels(plotting.image_table({label: images}), tmp_path)
-    margin = shown[:, : -(3 * 24 + 2 * 4), :3]
+    margin = shown[:, : -(3 * 96 + 2 * 4), :3]
     inked = np.flatnonzero((margin < 255).any(axis=(0, 2)))
     assert inked[0] >= 2, "the label touches the left edge"
     assert inked[0] <= 12, "the margin is wider than the label needs"
