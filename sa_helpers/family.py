@@ -146,6 +146,22 @@ class Family:
             )
         return self.records[name]
 
+    def training_kimg(self, name: str) -> float:
+        """Kimg that a model has seen since it left another model of the family, or random weights.
+
+        A model that was grown, or continued from another run, counts the kimg of those runs too.
+
+        Raises:
+            ValueError: No such model.
+        """
+        record = self.record(name)
+        kimg = float(record["kimg"])
+        origin = record.get("parent")
+        while origin and origin["name"] not in self.records:
+            kimg += float(origin.get("kimg") or 0.0)
+            origin = origin.get("parent")
+        return kimg
+
     def snapshots(self, name: str) -> list[tuple[float, Generator]]:
         """Open the models that were kept on the way from the parent to the child.
 

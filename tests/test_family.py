@@ -45,6 +45,18 @@ def test_family_finds_its_parent_and_its_descendants(folder):
     assert [zoo.parent_of(name) for name in zoo.names] == [None, "dog", "human", None]
 
 
+def test_training_counts_the_runs_before_unless_they_are_of_the_family(tmp_path):
+    root = tmp_path / "zoo"
+    save(root / "dog", const=2, parent="human", kimg=32.0)
+    earlier = {"name": "human64", "kimg": 90.0, "parent": {"name": "human32", "kimg": 30.0}}
+    checkpoints.save_model(
+        root / "human", Generator(CONFIG), record={"parent": earlier, "kimg": 200.0}
+    )
+    zoo = family.family(root)
+    assert zoo.training_kimg("human") == 320.0
+    assert zoo.training_kimg("dog") == 32.0
+
+
 def test_models_are_opened_by_name_once_and_ready_for_inference(folder):
     zoo = family.family(str(folder))
     assert const_of(zoo.parent) == 1

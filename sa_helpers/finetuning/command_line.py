@@ -151,9 +151,13 @@ def _initial_networks(
         raise ValueError(
             f"{origin} holds no discriminator, which training needs; choose a model that has one."
         )
-    parent = {"name": origin.parent.name if origin.stem == "model" else origin.stem,
-              "sha256": loaded.sha256,
-              "is_grown": options.grow_from is not None}  # fmt: skip
+    parent = {
+        "name": origin.parent.name if origin.stem == "model" else origin.stem,
+        "sha256": loaded.sha256,
+        "is_grown": options.grow_from is not None,
+        "kimg": loaded.record.get("kimg"),
+        "parent": loaded.record.get("parent"),
+    }
     if options.grow_from is None:
         return loaded.generator, loaded.discriminator, parent
     generator, discriminator = grow(loaded.generator, loaded.discriminator, seed=seed)
