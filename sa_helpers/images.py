@@ -8,6 +8,7 @@ one that touches PIL.
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 _WHITE = (255, 255, 255, 255)
+# Full colour resolution: JPEG's usual halving would blur the edges of saturated clay.
+_WRITERS: dict[str, dict[str, Any]] = {
+    ".png": {"format": "PNG"},
+    ".jpg": {"format": "JPEG", "quality": 92, "subsampling": 0, "optimize": True},
+}
 
 
 def to_uint8(
@@ -107,27 +113,35 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def write_png(
+def write_image(
     path: str | os.PathLike[str],
     array: UInt8[ndarray, "height width 3"] | UInt8[ndarray, "height width"],
 ) -> Path:
-    """Write RGB or grey bytes as PNG, whole or not at all, and return the path.
+    """Write RGB or grey bytes, whole or not at all, and return the path.
+
+    Args:
+        path: Ends in .png for a lossless file, or in .jpg for one that is several times smaller
+            and looks the same.
+        array: The image.
 
     Raises:
-        ValueError: The array is not uint8 of shape [height, width] or [height, width, 3].
+        ValueError: Another ending, or an array that is not uint8 of shape [height, width] or
+            [height, width, 3].
     """
+    path = Path(path)
+    if path.suffix not in _WRITERS:
+        raise ValueError(f"'{path}' ends in '{path.suffix}'; expected one of {list(_WRITERS)}.")
     if array.dtype != np.uint8 or not (array.ndim == 2 or array.shape[2:] == (3,)):
         raise ValueError(
-            f"write_png was given {array.dtype} of shape {array.shape}; expected uint8 [height, "
+            f"write_image was given {array.dtype} of shape {array.shape}; expected uint8 [height, "
             "width, 3] or [height, width]. Convert tensors with to_uint8 and pick one of the "
             "batch, or join them with make_grid."
         )
-    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
     try:
         with os.fdopen(handle, "wb") as stream:
-            Image.fromarray(array).save(stream, format="PNG")
+            Image.fromarray(array).save(stream, **_WRITERS[path.suffix])
         Path(partial).chmod(0o644)  # mkstemp makes files that only their owner may read
         Path(partial).replace(path)
     finally:

@@ -169,7 +169,7 @@ class TestData:
             clay_images("human", num_images=1, img_resolution=96, cache_dir=tmp_path)
 
     def test_a_broken_file_is_named_and_left_out(self, tmp_path, caplog):
-        images.write_png(tmp_path / "good.png", np.zeros((20, 30, 3), np.uint8))
+        images.write_image(tmp_path / "good.png", np.zeros((20, 30, 3), np.uint8))
         (tmp_path / "broken.png").write_bytes(b"not an image")
         data = folder_images(tmp_path, img_resolution=16)
         assert data.array.shape == (1, 16, 16, 3)
@@ -310,7 +310,7 @@ def image_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("images")
     rng = np.random.default_rng(0)
     for i in range(12):
-        images.write_png(folder / f"{i}.png", rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+        images.write_image(folder / f"{i}.png", rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
     return folder
 
 
@@ -339,7 +339,7 @@ class TestRun:
         assert [d["kimg"] for d in record["distance"]["curve"]] == [0.0, 0.4, 0.48]
         assert "efficientnet-lite0" in record["distance"]["name"].lower()
         assert load_model(finished_run / "snapshots" / "0.16kimg").record["kimg"] == 0.16
-        assert len(list((finished_run / "sheets").glob("*.png"))) == 3
+        assert len(list((finished_run / "sheets").glob("*.jpg"))) == 3
 
     def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
         self, tmp_path, image_folder, finished_run

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sa_helpers.images import from_uint8, make_grid, read_image, resize, to_uint8, write_png
+from sa_helpers.images import from_uint8, make_grid, read_image, resize, to_uint8, write_image
 
 
 def _noise(*shape: int) -> np.ndarray:
@@ -42,10 +42,24 @@ def test_axes_are_not_mixed_up() -> None:
 
 def test_png_round_trip_is_exact_and_leaves_no_partial_file(tmp_path: Path) -> None:
     for name, array in {"rgb": _noise(9, 7, 3), "grey": _noise(9, 7)}.items():
-        path = write_png(tmp_path / "new" / f"{name}.png", array)
+        path = write_image(tmp_path / "new" / f"{name}.png", array)
         expected = array if array.ndim == 3 else np.repeat(array[:, :, None], 3, axis=2)
         np.testing.assert_array_equal(read_image(path), expected)
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["grey.png", "rgb.png"]
+
+
+def test_jpeg_is_small_and_close(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 255, 64).astype(np.uint8)
+    array = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None, :], np.uint8(90)), axis=2)
+    path = write_image(tmp_path / "ramps.jpg", array)
+    assert path.stat().st_size < array.size / 4
+    assert np.abs(read_image(path).astype(int) - array).max() <= 8
+
+
+def test_unknown_endings_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"'\.gif'"):
+        write_image(tmp_path / "image.gif", _noise(4, 4, 3))
+    assert not list(tmp_path.iterdir())
 
 
 def test_exif_rotation_is_applied(tmp_path: Path) -> None:
@@ -80,14 +94,14 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path) -> None:
 def test_reading_at_a_resolution_crops_the_centre(tmp_path: Path) -> None:
     wide = np.zeros((20, 60, 3), np.uint8)
     wide[:, 20:40] = 200
-    write_png(tmp_path / "wide.png", wide)
+    write_image(tmp_path / "wide.png", wide)
     small = read_image(tmp_path / "wide.png", img_resolution=10)
     assert small.shape == (10, 10, 3)
     assert (small[:, 3:7] == 200).all()
 
 
 def test_unreadable_files_name_themselves_and_the_remedy(tmp_path: Path) -> None:
-    broken = write_png(tmp_path / "broken.png", _noise(32, 32, 3))
+    broken = write_image(tmp_path / "broken.png", _noise(32, 32, 3))
     broken.write_bytes(broken.read_bytes()[:500])
     (tmp_path / "text.png").write_text("not an image")
     Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "float.tif")
@@ -134,4 +148,4 @@ def test_wrong_shapes_say_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"float64 of shape \(2, 2\).*expected uint8"):
         inspect.unwrap(from_uint8)(np.zeros((2, 2)))
     with pytest.raises(ValueError, match="make_grid"):
-        inspect.unwrap(write_png)(tmp_path / "batch.png", _noise(2, 4, 4, 3))
+        inspect.unwrap(write_image)(tmp_path / "batch.png", _noise(2, 4, 4, 3))

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "book"))
 import run_stale  # noqa: E402
 
+IMAGES = {"image/png", "image/jpeg"}
 MAX_LINES = 12
 MAX_LINES_HIDDEN = 20
 MAX_DEF_LINES = 8
@@ -84,7 +85,7 @@ def test_first_cell_imports_and_second_sets_parameters(path):
 @each_notebook
 def test_figures_have_alternative_texts(path):
     for cell in code_cells(path):
-        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+        if any(IMAGES & output.get("data", {}).keys() for output in cell.outputs):
             image = cell.metadata.get("mystnb", {}).get("image", {})
             assert len(image.get("alt", "")) >= 20, f"no mystnb.image.alt:\n{cell.source}"
 

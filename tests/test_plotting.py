@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 from itertools import pairwise
@@ -14,7 +15,7 @@ from sa_helpers.intervals import Estimate
 
 def pixels(figure, tmp_path):
     path = tmp_path / "figure.png"
-    path.write_bytes(figure._repr_png_())
+    figure.savefig(path)
     with Image.open(path) as image:
         return np.array(image)
 
@@ -69,7 +70,27 @@ def test_figures_are_opaque_and_white_and_repeatable(images, estimates, tmp_path
         shown = pixels(figure, tmp_path)
         assert (shown[..., 3:] == 255).all()
         assert (shown[0, 0, :3] == 255).all()
-        assert figure._repr_png_() == figure._repr_png_()
+        assert shown_form(figure) == shown_form(figure)
+
+
+def shown_form(figure) -> tuple[str, bytes]:
+    """The one form in which a notebook shows a figure."""
+    png, jpeg = figure._repr_png_(), figure._repr_jpeg_()
+    assert (png is None) != (jpeg is None)
+    return ("jpeg", jpeg) if png is None else ("png", png)
+
+
+def test_images_are_shown_as_jpeg_close_to_every_pixel_and_plots_as_png(estimates, tmp_path):
+    smooth = torch.linspace(-1, 1, 96).expand(2, 3, 96, 96)
+    table = plotting.image_table([smooth])
+    form, content = shown_form(table)
+    with Image.open(io.BytesIO(content)) as image:
+        assert (form, image.format) == ("jpeg", "JPEG")
+        difference = np.array(image).astype(int) - pixels(table, tmp_path)[..., :3]
+    assert np.abs(difference).mean() < 1.5
+    form, content = shown_form(plotting.bars(["a", "b", "c"], {"dog": estimates}, y_label="d"))
+    assert form == "png"
+    assert content.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("label", ["mmmmWWWW", "iiii", "a label that is longer\nthan others"])

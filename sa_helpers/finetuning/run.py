@@ -2,7 +2,7 @@
 
 state.pt              everything needed to continue exactly, replaced atomically
 record.json           settings, data, versions, command and curves so far
-sheets/<kimg>.png     100 uncurated samples
+sheets/<kimg>.jpg     100 uncurated samples
 snapshots/<kimg>.*    the averaged generator at the kimg that the settings name
 model.*               the finished pair of networks
 """
@@ -165,7 +165,7 @@ class Run:
         self.distances.append({"kimg": self._kimg, "frechet_distance": round(distance, 4)})
         self.report(f"kimg {self._kimg:.1f}  Fréchet distance {distance:.3f}")
         sheet = sample_sheet(generator, dtype=dtype)
-        images.write_png(self.folder / "sheets" / f"{self._kimg:07.1f}.png", sheet)
+        images.write_image(self.folder / "sheets" / f"{self._kimg:07.1f}.jpg", sheet)
 
     def _save_state(self) -> None:
         state = {
