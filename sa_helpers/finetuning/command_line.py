@@ -156,6 +156,7 @@ def _initial_networks(
         "sha256": loaded.sha256,
         "is_grown": options.grow_from is not None,
         "kimg": loaded.record.get("kimg"),
+        "train_sec": loaded.record.get("train_sec"),
         "parent": loaded.record.get("parent"),
     }
     if options.grow_from is None:

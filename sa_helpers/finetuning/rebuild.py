@@ -1,0 +1,109 @@
+"""Make models of a family again, from their recipes: `python -m sa_helpers.finetuning.rebuild`."""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sa_helpers import checkpoints
+from sa_helpers.finetuning.command_line import main as train
+from sa_helpers.finetuning.recipes import Recipe, in_order, read_recipes
+
+MODELS = Path(__file__).parent.parent / "models"
+_DESCRIPTION = """
+Train models of a family as their recipes say, each after the one it starts from. A run that was
+interrupted continues from its last state, and a finished one is not run again, so the same command
+leads to the end however often it is stopped.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status (0 done, else that of the run that failed)."""
+    options = _build_parser().parse_args(arguments)
+    family = MODELS / options.family
+    try:
+        recipes = read_recipes(family / "recipes.toml")
+        chosen = in_order(recipes, options.names or list(recipes))
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    _announce(chosen, family)
+    for recipe in chosen:
+        print(f"== {recipe.name}", flush=True)
+        threads = ["--num-threads", str(options.num_threads)] if options.num_threads else []
+        status = train([*recipe.arguments(options.runs), *threads])
+        if status:
+            return status
+        if options.ship and recipe.is_shipped:
+            print(f"shipped: {ship(options.runs / recipe.name, family / recipe.name)}", flush=True)
+    return 0
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sa_helpers.finetuning.rebuild", description=_DESCRIPTION
+    )
+    parser.add_argument("names", nargs="*", help="models (default: all of the family)")
+    parser.add_argument("--family", default="clay", help="default %(default)s")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder of the runs (default %(default)s)"
+    )
+    parser.add_argument("--num-threads", type=int, help="CPU threads (default: all)")
+    parser.add_argument(
+        "--ship", action="store_true", help="put finished models into the family's folder"
+    )
+    return parser
+
+
+def _announce(recipes: Sequence[Recipe], family: Path) -> None:
+    """Say what is about to be made and, where records know it, how long that took before."""
+    hours = dict(_training_hours(family))
+    known = [name for recipe in recipes if (name := recipe.name) in hours]
+    print("models:", " ".join(recipe.name for recipe in recipes))
+    if known:
+        total = sum(hours[name] for name in known)
+        print(f"last time {', '.join(known)} took {total:.1f} hours of training", flush=True)
+
+
+def _training_hours(family: Path) -> Iterator[tuple[str, float]]:
+    """Names and hours of the shipped models and of the runs that they grew from."""
+    for path in family.glob("*.json"):
+        record = json.loads(path.read_text(encoding="utf-8"))["record"]
+        yield path.stem, record["train_sec"] / 3600
+        origin = record.get("parent")
+        while origin:
+            if origin.get("train_sec") is not None:
+                yield origin["name"], origin["train_sec"] / 3600
+            origin = origin.get("parent")
+
+
+def ship(run: Path, target: Path) -> Path:
+    """Copy a finished run into a family: model, record, last sheet and snapshots.
+
+    Args:
+        run: Folder of the run.
+        target: Path of the shipped model, without ending.
+
+    Returns:
+        The path of the shipped weights.
+
+    Raises:
+        CheckpointError: The run has no intact model.
+    """
+    checkpoints.load_model(run / "model")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for ending in (".safetensors", ".json"):
+        shutil.copyfile(run / f"model{ending}", target.with_suffix(ending))
+    sheet = max((run / "sheets").iterdir())
+    shutil.copyfile(sheet, target.with_suffix(sheet.suffix))
+    snapshots = target.parent / "snapshots" / target.name
+    shutil.rmtree(snapshots, ignore_errors=True)
+    if (run / "snapshots").is_dir():
+        shutil.copytree(run / "snapshots", snapshots)
+    return target.with_suffix(".safetensors")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

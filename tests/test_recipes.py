@@ -1,0 +1,160 @@
+"""Recipes: read, ordered, and followed to the same weights by however many interruptions."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sa_helpers import family
+from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.finetuning import rebuild
+from sa_helpers.finetuning.recipes import in_order, read_recipes
+
+RECIPES = """
+[defaults]
+batch_size = 4
+is_noise_used = false
+num_evaluation_images = 4
+num_images = 8
+device = "cpu"
+r1_gamma = 0.1
+
+[base]
+data = "clay:human"
+img_resolution = 8
+total_kimg = 0.016
+
+[parent]
+grow_from = "base"
+is_shipped = true
+data = "clay:human"
+total_kimg = 0.016
+
+[child]
+parent = "parent"
+is_shipped = true
+data = "clay:toon"
+total_kimg = 0.032
+snapshot_kimg = [0.008, 0.016]
+state_kimg = 0.008
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "recipes.toml"
+    path.write_text(text)
+    return path
+
+
+class TestReading:
+    def test_tables_become_arguments_of_the_trainer(self, tmp_path):
+        recipes = read_recipes(write(tmp_path, RECIPES))
+        arguments = recipes["child"].arguments(Path("runs"))
+        assert arguments[:3] == ["runs/child", "--parent", "runs/parent/model"]
+        assert "--no-is-noise-used" in arguments
+        at = arguments.index("--snapshot-kimg")
+        assert arguments[at : at + 3] == ["--snapshot-kimg", "0.008", "0.016"]
+        assert recipes["parent"].is_grown
+        assert not recipes["base"].is_shipped
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("[a\n", "cannot be read"),
+            ('[a]\nlearning_rat = 1\ndata = "clay:human"', "learning_rat"),
+            ('[a]\nparent = "b"\ndata = "clay:human"', "no recipe"),
+        ],
+    )
+    def test_mistakes_are_named(self, tmp_path, text, problem):
+        with pytest.raises(ValueError, match=problem):
+            read_recipes(write(tmp_path, text))
+
+    def test_a_missing_file_is_named(self, tmp_path):
+        with pytest.raises(ValueError, match="absent"):
+            read_recipes(tmp_path / "absent.toml")
+
+
+class TestOrder:
+    def test_origins_come_first_and_once(self, tmp_path):
+        recipes = read_recipes(write(tmp_path, RECIPES))
+        ordered = [recipe.name for recipe in in_order(recipes, ["child", "parent"])]
+        assert ordered == ["base", "parent", "child"]
+
+    def test_a_circle_is_refused(self, tmp_path):
+        text = '[a]\nparent = "b"\ndata = "clay:human"\n[b]\nparent = "a"\ndata = "clay:human"'
+        with pytest.raises(ValueError, match="circle"):
+            in_order(read_recipes(write(tmp_path, text)), ["a"])
+
+    def test_an_unknown_name_is_refused(self, tmp_path):
+        with pytest.raises(ValueError, match="stranger"):
+            in_order(read_recipes(write(tmp_path, RECIPES)), ["stranger"])
+
+
+class TestShippedRecipes:
+    @pytest.fixture
+    def recipes(self):
+        return read_recipes(rebuild.MODELS / "clay" / "recipes.toml")
+
+    def test_every_shipped_model_has_one_and_records_it(self, recipes):
+        clay = family.family("clay")
+        assert set(clay.names) <= {name for name, recipe in recipes.items() if recipe.is_shipped}
+        for name in clay.names:
+            settings = clay.record(name)["settings"]
+            for key in settings.keys() & recipes[name].options.keys():
+                wanted = recipes[name].options[key]
+                assert settings[key] == (None if wanted == "none" else wanted), (name, key)
+            assert (clay.record(name)["parent"] or {}).get("name") == recipes[name].origin
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("SA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(rebuild, "MODELS", tmp_path / "models")
+    (tmp_path / "models" / "tiny").mkdir(parents=True)
+    write(tmp_path / "models" / "tiny", RECIPES)
+    return tmp_path / "models" / "tiny"
+
+
+class TestRebuild:
+    def make(self, models: Path, runs: str, *names: str) -> int:
+        folder = models.parent.parent / runs
+        return rebuild.main(
+            [*names, "--family", "tiny", "--runs", str(folder), "--ship", "--num-threads", "1"]
+        )
+
+    def test_a_family_is_made_shipped_opened_and_made_again_alike(self, models, capsys):
+        assert self.make(models, "runs") == 0
+        made = family.family(models)
+        assert made.names == ("parent", "child")
+        assert [kimg for kimg, _ in made.snapshots("child")] == [0.008, 0.016]
+        assert len(list(models.glob("child.*"))) == 3
+        first = made.record("child"), (models / "child.safetensors").read_bytes()
+        assert self.make(models, "other", "child") == 0
+        assert (models / "child.safetensors").read_bytes() == first[1]
+        assert "hours of training" in capsys.readouterr().out
+
+    def test_a_finished_run_is_not_run_again(self, models, capsys):
+        self.make(models, "runs", "parent")
+        capsys.readouterr()
+        assert self.make(models, "runs", "parent") == 0
+        assert "resumed at kimg 0.0" in capsys.readouterr().out
+
+    def test_a_damaged_run_is_not_shipped(self, models):
+        self.make(models, "runs", "parent")
+        shipped = (models / "parent.safetensors").read_bytes()
+        weights = models.parent.parent / "runs" / "parent" / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-1])
+        with pytest.raises(CheckpointError):
+            rebuild.ship(weights.parent, models / "parent")
+        assert (models / "parent.safetensors").read_bytes() == shipped
+
+    def test_mistakes_end_with_a_message(self, models, capsys):
+        assert self.make(models, "runs", "stranger") == 1
+        assert "stranger" in capsys.readouterr().err
+        assert rebuild.main(["--family", "nowhere"]) == 1
+
+
+def test_records_hold_how_long_origins_took(models):
+    TestRebuild().make(models, "runs", "parent")
+    record = json.loads((models / "parent.json").read_text())["record"]
+    assert record["parent"]["train_sec"] >= 0
