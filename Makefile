@@ -11,7 +11,7 @@ JUPYTER_BOOK = $(BIN)/jupyter-book build . --all --quiet -W --keep-going -n \
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lint unit notebooks site pages lab lock clean
+.PHONY: help setup book test lint unit notebooks site pages models lab lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ site: setup ## Build the site, warnings being errors
 
 pages: setup ## Look at the built pages in headless Chromium
 	$(PYTEST) tests/test_pages.py
+
+models: setup ## Train the shipped models again (hours; stops and resumes), e.g. NAMES="toon dog"
+	$(BIN)/python -m sa_helpers.finetuning.rebuild $(NAMES)
 
 lab: setup ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
