@@ -206,6 +206,18 @@ class TestInitialNetworks:
             discriminator.state_dict()["b8.conv0.weight"],
         )
 
+    @pytest.mark.parametrize(("num_channels", "error"), [(8, 1e-4), (5, 0.3)])
+    def test_a_grown_discriminator_first_reads_colours_as_before(self, num_channels, error):
+        generator, discriminator = tiny_networks()
+        rng = torch.Generator().manual_seed(0)
+        discriminator.b8.fromrgb.bias.data.normal_(generator=rng)
+        _, grown = grow(generator, discriminator, seed=1, num_channels=num_channels)
+        colours = torch.rand(20, 3, 1, 1, generator=rng) * 2 - 1
+        wanted = discriminator.b8.fromrgb(colours)[:, :, 0, 0]
+        # The border is left out: there the low-pass filter sees zeros around the image.
+        given = grown.b16(colours.expand(-1, 3, 16, 16))[:, :, 4, 4]
+        assert (given - wanted).square().mean().sqrt() < error * wanted.std()
+
     def test_an_unknown_width_is_asked_for(self):
         with pytest.raises(ValueError, match=r"resolutions \[256\]"):
             new_networks(img_resolution=256, seed=0)
