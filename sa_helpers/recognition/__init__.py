@@ -1,0 +1,27 @@
+"""Networks that read pictures: factors of the clay world from pixels, and masks of regions.
+
+They take the place of the published classifiers and face parsers, which need downloads. An
+`AttributeNetwork` is trained on one domain's own labels. On the parent's domain it is the
+supervision that zero-shot methods start from; on a child's domain it is an *oracle*, which scores
+and is never given to a method.
+"""
+
+from sa_helpers.recognition.attribute_network import AttributeNetwork
+from sa_helpers.recognition.coding import FactorCoding
+from sa_helpers.recognition.scores import factor_scores, region_ious
+from sa_helpers.recognition.segmenter import Segmenter
+from sa_helpers.recognition.storage import load_reader, save_reader
+from sa_helpers.recognition.training import ReaderSettings, train_attributes, train_segmenter
+
+__all__ = [
+    "AttributeNetwork",
+    "FactorCoding",
+    "ReaderSettings",
+    "Segmenter",
+    "factor_scores",
+    "load_reader",
+    "region_ious",
+    "save_reader",
+    "train_attributes",
+    "train_segmenter",
+]

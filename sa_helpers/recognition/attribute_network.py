@@ -1,0 +1,59 @@
+"""A small convolutional network from an image to the factors of its domain."""
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sa_helpers.recognition.coding import FactorCoding
+
+_WIDTHS = (24, 48, 96, 128, 128)
+_CHUNK = 64
+
+
+def convolution(channels_in: int, channels_out: int, *, stride: int = 1) -> nn.Sequential:
+    """A 3x3 convolution, batch normalisation and ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(inplace=True),
+    )
+
+
+class AttributeNetwork(nn.Module):
+    """Reads all factors of a domain from images of 128 px at once.
+
+    Five strided convolutions, a plain one and two linear layers. The features are not pooled over
+    the image: where things are tells the pose.
+
+    Args:
+        coding: What the outputs mean.
+    """
+
+    def __init__(self, coding: FactorCoding) -> None:
+        """Draw weights from torch's default generator."""
+        super().__init__()
+        self.coding = coding
+        stages = [convolution(a, b, stride=2) for a, b in pairwise((3, *_WIDTHS))]
+        self.features = nn.Sequential(*stages, convolution(_WIDTHS[-1], 48))
+        self.head = nn.Sequential(
+            nn.Flatten(), nn.Linear(48 * 16, 192), nn.ReLU(), nn.Linear(192, coding.num_outputs)
+        )
+
+    def forward(self, images: Float[Tensor, "batch 3 128 128"]) -> Float[Tensor, "batch outputs"]:
+        """Outputs as `coding` splits them, from images in [-1, 1]."""
+        return self.head(self.features(images))
+
+    @torch.inference_mode()
+    def read(self, images: Float[Tensor, "batch 3 128 128"]) -> dict[str, np.ndarray]:
+        """Factors of images in [-1, 1].
+
+        Returns:
+            Name to values in the factor's unit [n], probabilities of a binary factor [n], or
+            probabilities of each category [n, categories].
+        """
+        device = next(self.parameters()).device
+        outputs = [self(chunk.to(device).clamp(-1, 1)) for chunk in images.split(_CHUNK)]
+        return self.coding.decode(torch.cat(outputs))
