@@ -32,7 +32,7 @@ def save_reader(
     else:
         meaning = {"regions": list(network.regions)}
     tensors = {
-        name: value.half() if value.is_floating_point() else value
+        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in network.state_dict().items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
