@@ -29,8 +29,10 @@ from sa_helpers.finetuning import (
     grow,
     losses,
     new_networks,
+    shrink,
 )
 from sa_helpers.finetuning.command_line import build_parser, main
+from sa_helpers.networks.filters import upsample_image
 
 CHANNELS = {4: 8, 8: 8, 16: 8}
 
@@ -217,6 +219,30 @@ class TestInitialNetworks:
         # The border is left out: there the low-pass filter sees zeros around the image.
         given = grown.b16(colours.expand(-1, 3, 16, 16))[:, :, 4, 4]
         assert (given - wanted).square().mean().sqrt() < error * wanted.std()
+
+    def test_a_shrunk_generator_shows_what_its_parent_had_added_up(self):
+        generator, discriminator = tiny_networks(img_resolution=16)
+        z = torch.randn(2, 8)
+        small, small_discriminator = shrink(generator, discriminator, seed=1)
+        # What the highest resolution adds is left out of the parent too, by zero tRGB weights.
+        top = generator.synthesis.b16.torgb
+        top.weight.data.zero_()
+        top.bias.data.zero_()
+        enlarged = upsample_image(small(z, truncation_psi=1.0))
+        torch.testing.assert_close(enlarged, generator(z, truncation_psi=1.0))
+        assert small_discriminator.config.img_resolution == 8
+
+    def test_a_shrunk_discriminator_first_reads_colours_nearly_as_before(self):
+        generator, discriminator = tiny_networks(img_resolution=16)
+        _, small = shrink(generator, discriminator, seed=1)
+        colours = torch.rand(20, 3, 1, 1, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        wanted = discriminator.b16(colours.expand(-1, 3, 16, 16))[:, :, 4, 4]
+        given = small.b8.fromrgb(colours)[:, :, 0, 0]
+        assert (given - wanted).square().mean().sqrt() < 0.5 * wanted.std()
+
+    def test_the_lowest_resolution_cannot_shrink(self):
+        with pytest.raises(ValueError, match="at least 8"):
+            shrink(*tiny_networks(img_resolution=8), seed=1)
 
     def test_an_unknown_width_is_asked_for(self):
         with pytest.raises(ValueError, match=r"resolutions \[256\]"):

@@ -54,7 +54,7 @@ class TestReading:
         assert "--no-is-noise-used" in arguments
         at = arguments.index("--snapshot-kimg")
         assert arguments[at : at + 3] == ["--snapshot-kimg", "0.008", "0.016"]
-        assert recipes["parent"].is_grown
+        assert recipes["parent"].origin_key == "grow_from"
         assert not recipes["base"].is_shipped
 
     @pytest.mark.parametrize(

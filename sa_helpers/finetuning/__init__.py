@@ -2,7 +2,8 @@
 
 from sa_helpers.finetuning.augmentation import adjust_probability, augment
 from sa_helpers.finetuning.data import TrainingImages, clay_images, folder_images
-from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, grow, new_networks
+from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
+from sa_helpers.finetuning.resizing import grow, shrink
 from sa_helpers.finetuning.run import Run
 from sa_helpers.finetuning.sampling import sample_images, sample_sheet
 from sa_helpers.finetuning.settings import TrainingSettings
@@ -23,4 +24,5 @@ __all__ = [
     "new_networks",
     "sample_images",
     "sample_sheet",
+    "shrink",
 ]

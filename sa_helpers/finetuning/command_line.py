@@ -14,7 +14,8 @@ import torch
 
 from sa_helpers import checkpoints, runtime
 from sa_helpers.finetuning.data import TrainingImages, clay_images, folder_images
-from sa_helpers.finetuning.initial_networks import grow, new_networks
+from sa_helpers.finetuning.initial_networks import new_networks
+from sa_helpers.finetuning.resizing import grow, shrink
 from sa_helpers.finetuning.run import Run
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import Trainer
@@ -66,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--parent", type=Path, help="model to fine-tune")
     start.add_argument("--grow-from", type=Path, help="model of half the resolution to grow")
+    start.add_argument("--shrink-from", type=Path, help="model of twice the resolution to cut")
     parser.add_argument(
         "--img-resolution", type=int, help="pixels; from scratch only (default 128)"
     )
@@ -135,7 +137,7 @@ def _initial_networks(
     options: argparse.Namespace, *, seed: int
 ) -> tuple[Generator, Discriminator, dict[str, Any] | None]:
     """Networks to start from, and what the record says of their origin."""
-    origin: Path | None = options.parent or options.grow_from
+    origin: Path | None = options.parent or options.grow_from or options.shrink_from
     if origin is None:
         generator, discriminator = new_networks(
             img_resolution=options.img_resolution or 128, seed=seed
@@ -155,14 +157,17 @@ def _initial_networks(
         "name": origin.parent.name if origin.stem == "model" else origin.stem,
         "sha256": loaded.sha256,
         "is_grown": options.grow_from is not None,
+        "is_shrunk": options.shrink_from is not None,
         "kimg": loaded.record.get("kimg"),
         "train_sec": loaded.record.get("train_sec"),
         "parent": loaded.record.get("parent"),
     }
-    if options.grow_from is None:
-        return loaded.generator, loaded.discriminator, parent
-    generator, discriminator = grow(loaded.generator, loaded.discriminator, seed=seed)
-    return generator, discriminator, parent
+    networks = (loaded.generator, loaded.discriminator)
+    if options.grow_from is not None:
+        networks = grow(*networks, seed=seed)
+    elif options.shrink_from is not None:
+        networks = shrink(*networks, seed=seed)
+    return *networks, parent
 
 
 def _training_images(options: argparse.Namespace, *, img_resolution: int) -> TrainingImages:

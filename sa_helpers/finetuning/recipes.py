@@ -1,7 +1,7 @@
 """Recipes: from which model, on which data and with which settings each model of a family is made.
 
 A family's `recipes.toml` holds one table a model. Its keys are the options of the trainer's command
-line, except `parent` and `grow_from`, which name another recipe, and `is_shipped`.
+line, except `is_shipped`; `parent`, `grow_from` and `shrink_from` name another recipe, not a file.
 """
 
 import tomllib
@@ -13,7 +13,7 @@ from typing import Any
 from sa_helpers.finetuning.command_line import build_parser
 
 _DEFAULTS = "defaults"
-_ORIGINS = ("parent", "grow_from")
+_ORIGINS = ("parent", "grow_from", "shrink_from")
 
 
 @dataclass(frozen=True)
@@ -24,22 +24,21 @@ class Recipe:
         name: Of the model, and of its folder below the runs.
         options: Of the trainer's command line, without those that name the origin.
         origin: Name of the recipe that the model starts from; None means random weights.
-        is_grown: Whether the origin has half the resolution.
+        origin_key: Option that names the origin: "parent", "grow_from" or "shrink_from".
         is_shipped: Whether the model belongs to the family, not only on the way to one that does.
     """
 
     name: str
     options: Mapping[str, Any]
     origin: str | None
-    is_grown: bool
+    origin_key: str | None
     is_shipped: bool
 
     def arguments(self, runs: Path) -> list[str]:
         """Arguments of `python -m sa_helpers.finetuning` that make the model below `runs`."""
         arguments = [str(runs / self.name)]
-        if self.origin is not None:
-            flag = "--grow-from" if self.is_grown else "--parent"
-            arguments += [flag, str(runs / self.origin / "model")]
+        if self.origin is not None and self.origin_key is not None:
+            arguments += _argument(self.origin_key, runs / self.origin / "model")
         for name, value in self.options.items():
             arguments += _argument(name, value)
         return arguments
@@ -74,10 +73,10 @@ def read_recipes(path: Path) -> dict[str, Recipe]:
 
 
 def _recipe(name: str, table: dict[str, Any]) -> Recipe:
-    given = [key for key in _ORIGINS if key in table]
-    origin = table[given[0]] if given else None
+    key = next((key for key in _ORIGINS if key in table), None)
+    origin = table[key] if key else None
     options = {k: v for k, v in table.items() if k not in (*_ORIGINS, "is_shipped")}
-    return Recipe(name, options, origin, given == ["grow_from"], table.get("is_shipped", False))
+    return Recipe(name, options, origin, key, table.get("is_shipped", False))
 
 
 def _check(recipe: Recipe, recipes: Mapping[str, Recipe], path: Path) -> None:
