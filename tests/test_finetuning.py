@@ -29,6 +29,7 @@ from sa_helpers.finetuning import (
     grow,
     losses,
     new_networks,
+    quality,
     shrink,
 )
 from sa_helpers.finetuning.command_line import build_parser, main
@@ -425,3 +426,31 @@ def assert_equal_states(first, second) -> None:
             assert_equal_states(one, other)
     else:
         assert first == second
+
+
+class TestQuality:
+    def test_a_perfect_generator_reaches_the_floor_and_repeats_nothing(self, monkeypatch):
+        fresh = range(5_000_000, 5_000_060)
+
+        def rendered_anew(generator, seeds, **_):
+            return images.from_uint8(clay.render("human", fresh[: len(seeds)]).images)
+
+        monkeypatch.setattr(quality, "sample_images", rendered_anew)
+        monkeypatch.setattr(quality, "_CHUNK", 60)
+        generator = new_networks(img_resolution=128, seed=0)[0]
+        judged = quality.measure_quality(generator, domain="human", first_seed=0, num_images=60)
+        assert judged["frechet_distance"] == pytest.approx(
+            judged["floor"]["frechet_distance"], rel=0.15
+        )
+        assert judged["nearest"] == pytest.approx(1, abs=0.15)
+        assert judged["coverage"] > 0.8
+
+    def test_a_generator_that_repeats_its_training_is_found_out(self, monkeypatch):
+        def repeated(generator, seeds, **_):
+            return images.from_uint8(clay.render("human", range(len(seeds))).images)
+
+        monkeypatch.setattr(quality, "sample_images", repeated)
+        monkeypatch.setattr(quality, "_CHUNK", 20)
+        generator = new_networks(img_resolution=128, seed=0)[0]
+        judged = quality.measure_quality(generator, domain="human", first_seed=0, num_images=20)
+        assert judged["nearest"] < 0.01

@@ -118,9 +118,8 @@ def models(tmp_path, monkeypatch) -> Path:
 class TestRebuild:
     def make(self, models: Path, runs: str, *names: str) -> int:
         folder = models.parent.parent / runs
-        return rebuild.main(
-            [*names, "--family", "tiny", "--runs", str(folder), "--ship", "--num-threads", "1"]
-        )
+        options = ["--ship", "--num-threads", "1", "--num-quality-images", "8"]
+        return rebuild.main([*names, "--family", "tiny", "--runs", str(folder), *options])
 
     def test_a_family_is_made_shipped_opened_and_made_again_alike(self, models, capsys):
         assert self.make(models, "runs") == 0
@@ -128,9 +127,10 @@ class TestRebuild:
         assert made.names == ("parent", "child")
         assert [kimg for kimg, _ in made.snapshots("child")] == [0.008, 0.016]
         assert len(list(models.glob("child.*"))) == 3
-        first = made.record("child"), (models / "child.safetensors").read_bytes()
+        assert made.record("child")["quality"]["frechet_distance"] > 0
+        first = (models / "child.safetensors").read_bytes()
         assert self.make(models, "other", "child") == 0
-        assert (models / "child.safetensors").read_bytes() == first[1]
+        assert (models / "child.safetensors").read_bytes() == first
         assert "hours of training" in capsys.readouterr().out
 
     def test_a_finished_run_is_not_run_again(self, models, capsys):
@@ -145,7 +145,7 @@ class TestRebuild:
         weights = models.parent.parent / "runs" / "parent" / "model.safetensors"
         weights.write_bytes(weights.read_bytes()[:-1])
         with pytest.raises(CheckpointError):
-            rebuild.ship(weights.parent, models / "parent")
+            rebuild.ship(weights.parent, models / "parent", num_quality_images=8)
         assert (models / "parent.safetensors").read_bytes() == shipped
 
     def test_mistakes_end_with_a_message(self, models, capsys):

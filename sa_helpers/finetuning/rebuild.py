@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sa_helpers import checkpoints
 from sa_helpers.finetuning.command_line import main as train
+from sa_helpers.finetuning.quality import measure_quality
 from sa_helpers.finetuning.recipes import Recipe, in_order, read_recipes
 
 MODELS = Path(__file__).parent.parent / "models"
@@ -37,7 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if status:
             return status
         if options.ship and recipe.is_shipped:
-            print(f"shipped: {ship(options.runs / recipe.name, family / recipe.name)}", flush=True)
+            shipped = ship(
+                options.runs / recipe.name,
+                family / recipe.name,
+                num_quality_images=options.num_quality_images,
+            )
+            print(f"shipped: {shipped}", flush=True)
     return 0
 
 
@@ -53,6 +59,12 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--num-threads", type=int, help="CPU threads (default: all)")
     parser.add_argument(
         "--ship", action="store_true", help="put finished models into the family's folder"
+    )
+    parser.add_argument(
+        "--num-quality-images",
+        type=int,
+        default=2000,
+        help="images of each kind that a shipped model is judged by (default %(default)s)",
     )
     return parser
 
@@ -79,12 +91,15 @@ def _training_hours(family: Path) -> Iterator[tuple[str, float]]:
             origin = origin.get("parent")
 
 
-def ship(run: Path, target: Path) -> Path:
-    """Copy a finished run into a family: model, record, last sheet and snapshots.
+def ship(run: Path, target: Path, *, num_quality_images: int) -> Path:
+    """Put a finished run into a family: model, record, last sheet and snapshots.
+
+    The record gains the `quality` of the model, as `measure_quality` returns it.
 
     Args:
         run: Folder of the run.
         target: Path of the shipped model, without ending.
+        num_quality_images: See `measure_quality`.
 
     Returns:
         The path of the shipped weights.
@@ -92,10 +107,20 @@ def ship(run: Path, target: Path) -> Path:
     Raises:
         CheckpointError: The run has no intact model.
     """
-    checkpoints.load_model(run / "model")
+    model = checkpoints.load_model(run / "model")
+    description = json.loads((run / "model.json").read_text(encoding="utf-8"))
+    data = model.record["data"]
+    if data["kind"] == "clay":
+        description["record"]["quality"] = measure_quality(
+            model.generator,
+            domain=data["domain"],
+            first_seed=data["first_seed"],
+            num_images=num_quality_images,
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
-    for ending in (".safetensors", ".json"):
-        shutil.copyfile(run / f"model{ending}", target.with_suffix(ending))
+    shutil.copyfile(run / "model.safetensors", target.with_suffix(".safetensors"))
+    text = json.dumps(description, indent=1, ensure_ascii=False) + "\n"
+    target.with_suffix(".json").write_text(text, encoding="utf-8")
     sheet = max((run / "sheets").iterdir())
     shutil.copyfile(sheet, target.with_suffix(sheet.suffix))
     snapshots = target.parent / "snapshots" / target.name
