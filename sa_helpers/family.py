@@ -154,13 +154,24 @@ class Family:
         Raises:
             ValueError: No such model.
         """
-        record = self.record(name)
-        kimg = float(record["kimg"])
-        origin = record.get("parent")
-        while origin and origin["name"] not in self.records:
-            kimg += float(origin.get("kimg") or 0.0)
-            origin = origin.get("parent")
-        return kimg
+        return self._sum_over_runs(name, "kimg")
+
+    def training_hours(self, name: str) -> float:
+        """Hours of training in which a model saw its `training_kimg`, on whatever it ran.
+
+        Raises:
+            ValueError: No such model.
+        """
+        return self._sum_over_runs(name, "train_sec") / 3600
+
+    def _sum_over_runs(self, name: str, key: str) -> float:
+        """Sum of an entry of the records of a model's own runs."""
+        run: dict[str, Any] | None = self.record(name)
+        total = 0.0
+        while run and (run is self.records[name] or run["name"] not in self.records):
+            total += float(run.get(key) or 0.0)
+            run = run.get("parent")
+        return total
 
     def snapshots(self, name: str) -> list[tuple[float, Generator]]:
         """Open the models that were kept on the way from the parent to the child.

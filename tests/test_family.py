@@ -48,13 +48,14 @@ def test_family_finds_its_parent_and_its_descendants(folder):
 def test_training_counts_the_runs_before_unless_they_are_of_the_family(tmp_path):
     root = tmp_path / "zoo"
     save(root / "dog", const=2, parent="human", kimg=32.0)
-    earlier = {"name": "human64", "kimg": 90.0, "parent": {"name": "human32", "kimg": 30.0}}
-    checkpoints.save_model(
-        root / "human", Generator(CONFIG), record={"parent": earlier, "kimg": 200.0}
-    )
+    earliest = {"name": "human32", "kimg": 30.0, "train_sec": 600.0}
+    earlier = {"name": "human64", "kimg": 90.0, "train_sec": 1200.0, "parent": earliest}
+    record = {"parent": earlier, "kimg": 200.0, "train_sec": 7200.0}
+    checkpoints.save_model(root / "human", Generator(CONFIG), record=record)
     zoo = family.family(root)
     assert zoo.training_kimg("human") == 320.0
     assert zoo.training_kimg("dog") == 32.0
+    assert zoo.training_hours("human") == 2.5
 
 
 def test_models_are_opened_by_name_once_and_ready_for_inference(folder):
