@@ -2,7 +2,8 @@
 
 R1 and path-length regularisation differentiate a gradient. Torch's own second derivative of a
 convolution is slow (about ten times), so three operations are defined here that are each other's
-derivatives: convolve, its adjoint towards the input, and its adjoint towards the weight.
+derivatives: convolve, its adjoint towards the input, and its adjoint towards the weight. They have
+no forward derivatives, so where tangents are carried forward torch's own operations take over.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd import forward_ad
 
 
 def conv2d(
@@ -22,6 +24,8 @@ def conv2d(
     padding: int = 0,
 ) -> Float[Tensor, "batch channels_out out_height out_width"]:
     """Convolve, in the sense of neural networks (no flip)."""
+    if _carries_tangents():
+        return F.conv2d(x, weight, bias, stride=stride, padding=padding)
     return _Convolution.apply(x, weight, bias, stride, padding)
 
 
@@ -32,9 +36,28 @@ def conv_transpose2d(
     stride: int,
 ) -> Float[Tensor, "batch channels_out out_height out_width"]:
     """Spread every pixel over a window of the output, without padding: the adjoint of `conv2d`."""
+    if _carries_tangents():
+        return F.conv_transpose2d(x, weight, stride=stride)
     sides = [(side - 1) * stride + weight.shape[-1] for side in x.shape[2:]]
     shape = (x.shape[0], weight.shape[1], *sides)
     return _InputAdjoint.apply(x, weight, shape, stride, 0)
+
+
+def low_pass_filter(
+    x: Float[Tensor, "batch channels height width"],
+    kernel: Float[Tensor, "channels 1 4 4"],
+    *,
+    padding: int,
+) -> Float[Tensor, "batch channels out_height out_width"]:
+    """Filter every channel with its symmetric kernel."""
+    if _carries_tangents():
+        return F.conv2d(x, kernel, padding=padding, groups=x.shape[1])
+    return _LowPass.apply(x, kernel, padding)
+
+
+def _carries_tangents() -> bool:
+    # Defining `jvp` instead would keep torch.compile from tracing these operations.
+    return forward_ad._current_level >= 0
 
 
 def _adjoint(
@@ -141,18 +164,17 @@ def _shape_only(like: Tensor, shape: tuple[int, ...]) -> Tensor:
     )
 
 
-class LowPass(torch.autograd.Function):
+class _LowPass(torch.autograd.Function):
     """Filter every channel with one symmetric 4x4 kernel; the derivative is the same filter."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, kernel: Tensor, padding: int) -> Tensor:
-        """Return the filtered image, 2 * padding - 3 pixels larger."""
         ctx.save_for_backward(kernel)
         ctx.padding = padding
         return F.conv2d(x, kernel, padding=padding, groups=x.shape[1])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the adjoint: the kernel is symmetric, so only the padding changes."""
+        # The kernel is symmetric, so only the padding of the adjoint differs.
         (kernel,) = ctx.saved_tensors
-        return LowPass.apply(gradient, kernel, kernel.shape[-1] - 1 - ctx.padding), None, None
+        return _LowPass.apply(gradient, kernel, kernel.shape[-1] - 1 - ctx.padding), None, None

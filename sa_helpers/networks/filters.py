@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from sa_helpers.networks.convolution import LowPass, conv2d, conv_transpose2d
+from sa_helpers.networks.convolution import conv2d, conv_transpose2d, low_pass_filter
 
 _TAPS = (1.0, 3.0, 3.0, 1.0)
 
@@ -28,7 +28,7 @@ def low_pass(
     """Filter every channel; the image shrinks by 3 and grows by 2 * padding pixels."""
     num_channels = x.shape[1]
     kernel = binomial_kernel(num_channels, gain=gain, dtype=x.dtype, device=x.device)
-    return LowPass.apply(x, kernel, padding)
+    return low_pass_filter(x, kernel, padding=padding)
 
 
 def upsample_image(

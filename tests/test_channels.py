@@ -1,0 +1,157 @@
+"""Localized channels: derivatives against autograd, scores in closed cases, tables."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from sa_helpers.channels import (
+    GRID,
+    NO_REGION,
+    ChannelRegions,
+    channel_maps,
+    discover_channels,
+    feature_channels,
+    grid_labels,
+    overlap_by_chance,
+    overlap_scores,
+    overlap_table,
+)
+from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.networks import Generator, GeneratorConfig
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    torch.manual_seed(0)
+    channels = {4: 6, 8: 6, 16: 5, 32: 4, 64: 3}
+    config = GeneratorConfig(
+        img_resolution=64, channels=channels, z_dim=8, w_dim=8, num_mapping_layers=2
+    )
+    return Generator(config).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def w_plus(generator):
+    return z_to_w_plus(generator, z_from_seeds(range(3), z_dim=8), truncation_psi=1.0)
+
+
+class TestMaps:
+    def test_they_are_the_derivatives_that_autograd_finds_pixel_by_pixel(self, generator, w_plus):
+        maps = channel_maps(generator, w_plus[:1], batch_size=7)
+        styles = generator.synthesis.w_plus_to_s(w_plus[:1])
+        joined = styles.cat().requires_grad_(True)
+        images = generator.synthesis.s_to_image(styles.split(joined), noise="const")
+        small = F.adaptive_avg_pool2d(images, GRID)
+        names = feature_channels(styles)
+        starts = np.cumsum([0, *(layer.num_channels for layer in styles.layers)])
+        columns = [starts[int(name.split("_")[0])] + int(name.split("_")[1]) for name in names]
+        assert len(maps) == len(names)
+        for y, x in ((0, 0), (9, 20), (31, 31)):
+            rows = [
+                torch.autograd.grad(small[0, c, y, x], joined, retain_graph=True)[0][0]
+                for c in range(3)
+            ]
+            expected = torch.stack(rows).abs().mean(dim=0)[columns]
+            torch.testing.assert_close(maps[:, y, x], expected, atol=1e-5, rtol=1e-4)
+
+    def test_the_batch_size_changes_nothing(self, generator, w_plus):
+        torch.testing.assert_close(
+            channel_maps(generator, w_plus[:1], batch_size=5),
+            channel_maps(generator, w_plus[:1], batch_size=64),
+        )
+
+    def test_names_leave_colour_layers_out(self, generator, w_plus):
+        names = feature_channels(generator.synthesis.w_plus_to_s(w_plus[:1]))
+        assert names[:7] == ["0_0", "0_1", "0_2", "0_3", "0_4", "0_5", "2_0"]
+        assert not any(name.startswith(("1_", "4_", "7_")) for name in names)
+
+
+class TestScores:
+    labels = np.zeros((4, 4), np.int64)
+    labels[:2, :2] = 1
+    labels[3, 3] = 2
+
+    def test_a_channel_that_acts_exactly_on_a_region_scores_one_over_its_size(self):
+        maps = torch.from_numpy((self.labels == 1) * 1.0)[None]
+        scores = overlap_scores(maps, self.labels, num_regions=4)
+        assert scores[0, 1] == pytest.approx(1 / 4)
+        assert scores[0, 3] == 0, "an absent region"
+        assert scores[0].argmax() == 1
+
+    def test_a_small_region_is_not_lost_beside_a_large_one(self):
+        maps = torch.rand(1, 4, 4, generator=torch.Generator().manual_seed(0))
+        maps[0, 3, 3] = 2.0
+        assert overlap_scores(maps, self.labels, num_regions=3)[0].argmax() == 2
+
+    def test_masks_are_reduced_by_majority(self):
+        masks = np.zeros((1, 64, 64), np.uint8)
+        masks[0, :2, :2] = [[1, 1], [1, 0]]
+        masks[0, :2, 2:4] = [[1, 1], [0, 0]]
+        labels = grid_labels(masks, num_regions=2)
+        assert labels[0, 0, :3].tolist() == [1, 0, 0]
+        with pytest.raises(ValueError, match="48x48"):
+            grid_labels(np.zeros((1, 48, 48), np.uint8), num_regions=2)
+
+
+def regions_of(winners, is_present=None) -> ChannelRegions:
+    winners = np.asarray(winners)
+    if is_present is None:
+        is_present = np.ones((len(winners), 3))
+    names = tuple(f"0_{i}" for i in range(winners.shape[1]))
+    return ChannelRegions(
+        names, ("skin", "eye", "ear"), winners, np.asarray(is_present, dtype=bool)
+    )
+
+
+class TestRegions:
+    def test_a_rate_counts_only_images_that_contain_the_region(self):
+        found = regions_of([[1], [1], [0], [0]], [[1, 1, 0], [1, 1, 0], [1, 0, 0], [1, 0, 0]])
+        assert found.rates[0, :2].tolist() == [0.5, 1.0]
+        assert np.isnan(found.rates[0, 2])
+        assert found.localized().tolist() == [1]
+
+    def test_a_channel_needs_more_than_three_quarters(self):
+        found = regions_of([[1, 1], [1, 1], [1, 1], [1, 0], [1, 0]])
+        assert found.localized().tolist() == [1, NO_REGION]
+        assert found.localized(min_rate=0.5).tolist() == [1, 1]
+        assert found.localized(min_rate=0.5, min_gap=0.5).tolist() == [1, NO_REGION]
+        assert found.channels_of("eye") == ["0_0"]
+        with pytest.raises(ValueError, match="wing"):
+            found.channels_of("wing")
+
+    def test_resampling_repeats_images(self):
+        found = regions_of([[1], [0]]).resample(np.array([0, 0, 0]))
+        assert found.rates[0].tolist() == [0.0, 1.0, 0.0]
+
+    def test_discovery_joins_the_parts(self, generator, w_plus):
+        masks = np.zeros((3, 64, 64), np.uint8)
+        masks[:, 20:40, 20:40] = 1
+        found = discover_channels(generator, w_plus, masks, regions=("around", "middle", "none"))
+        assert found.winners.shape == (3, len(found.names))
+        assert found.is_present.tolist() == [[True, True, False]] * 3
+        scores = overlap_scores(
+            channel_maps(generator, w_plus[1:2]),
+            grid_labels(masks, num_regions=3)[1],
+            num_regions=3,
+        )
+        np.testing.assert_array_equal(found.winners[1], scores.argmax(axis=1))
+        with pytest.raises(ValueError, match="2 masks for 3"):
+            discover_channels(generator, w_plus, masks[:2], regions=("around", "middle"))
+
+
+class TestTables:
+    first = np.array([0, 0, 1, 1, NO_REGION, 2])
+    second = np.array([0, 1, 1, 1, 1, NO_REGION])
+
+    def test_counts_and_the_diagonal(self):
+        table = overlap_table(self.first, self.second, num_regions=3)
+        assert table.tolist() == [[1, 1, 0], [0, 2, 0], [0, 0, 0]]
+
+    def test_chance_agrees_with_its_closed_form(self):
+        first = np.array([0] * 10 + [1] * 10)
+        counts = overlap_by_chance(first, first, [0] * 20, num_permutations=2000)
+        # Each of 20 places gets its own region with probability one half.
+        assert counts.mean() == pytest.approx(10, abs=0.3)
+        alone = overlap_by_chance(first, first, list(range(20)), num_permutations=5)
+        assert alone.tolist() == [20.0] * 5, "a layer of one channel cannot be shuffled"
