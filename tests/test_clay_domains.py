@@ -1,4 +1,4 @@
-"""Dogs and cartoon people: reproducible, mirrored fairly, and masks follow the factors."""
+"""The domains beside people: reproducible, mirrored fairly, and masks follow the factors."""
 
 from typing import Any
 
@@ -16,7 +16,8 @@ from sa_helpers.clay import (
 from sa_helpers.clay.dog_ears import disc_width, ear_angle
 from sa_helpers.clay.staging import POSE, STAGE
 
-CHILDREN = ("dog", "toon")
+CHILDREN = tuple(name for name in domains() if name != "human")
+WITH_FACES = ("dog", "toon", "cat")
 SIZE = 64
 FRONTAL = {"yaw_deg": 0.0, "pitch_deg": 0.0}
 
@@ -35,7 +36,7 @@ def _mean_row(mask: np.ndarray, region: str) -> float:
 
 
 def test_children_are_registered() -> None:
-    assert {"human", *CHILDREN} <= set(domains())
+    assert {"human", "toon", "dog", "cat"} <= set(domains())
 
 
 @pytest.mark.parametrize("domain", CHILDREN)
@@ -102,10 +103,10 @@ def test_domains_draw_independently() -> None:
         for domain in ("human", *CHILDREN)
     }
     correlation = np.corrcoef(list(yaws.values()))
-    assert np.abs(correlation[np.triu_indices(3, 1)]).max() < 4.0 / np.sqrt(200)
+    assert np.abs(correlation[np.triu_indices(len(yaws), 1)]).max() < 4.0 / np.sqrt(200)
 
 
-@pytest.mark.parametrize("domain", CHILDREN)
+@pytest.mark.parametrize("domain", WITH_FACES)
 def test_eyes_are_where_human_eyes_are(domain: str) -> None:
     rows = {}
     for name in ("human", domain):
@@ -115,7 +116,10 @@ def test_eyes_are_where_human_eyes_are(domain: str) -> None:
     assert rows[domain] == pytest.approx(rows["human"], abs=0.05 * SIZE)
 
 
-@pytest.mark.parametrize(("domain", "absent"), [("dog", {"hair", "glasses"}), ("toon", set())])
+@pytest.mark.parametrize(
+    ("domain", "absent"),
+    [("dog", {"hair", "glasses"}), ("toon", set()), ("cat", {"brow", "glasses"})],
+)
 def test_masks_hold_the_regions_of_the_domain(domain: str, absent: set[str]) -> None:
     masks = render(domain, range(24), img_resolution=SIZE).masks
     seen = {REGIONS[index] for index in np.unique(masks)}
@@ -156,9 +160,20 @@ def test_a_dogs_gaze_and_pattern_change_pixels_but_no_region() -> None:
         assert (batch.images[0] != batch.images[other]).any()
 
 
-def test_a_collar_adds_cloth_to_a_dog() -> None:
-    bare, collared = _masks("dog", 3, [{"collar": False}, {"collar": True}])
+@pytest.mark.parametrize("domain", ["dog", "cat"])
+def test_a_collar_adds_cloth(domain: str) -> None:
+    bare, collared = _masks(domain, 3, [{"collar": False}, {"collar": True}])
     assert _area(collared, "cloth") > _area(bare, "cloth") + 0.005 * SIZE**2
+
+
+def test_a_cats_pupils_widen_and_its_coat_is_only_colour() -> None:
+    changes = [{"pupil": 0.0}, {"pupil": 1.0}, {"coat": "calico", "fur_colour": "white"}]
+    given = [{**sample_factors("cat", 0), **FRONTAL, **change} for change in changes]
+    batch = render_factors("cat", given, img_resolution=SIZE)
+    eye = batch.masks[0] == REGIONS.index("eye")
+    dark = [int((image[eye].max(axis=-1) < 60).sum()) for image in batch.images[:2]]
+    assert dark[1] > dark[0]
+    np.testing.assert_array_equal(batch.masks[0], batch.masks[2])
 
 
 def test_toon_hair_and_glasses_appear_only_when_asked_for() -> None:

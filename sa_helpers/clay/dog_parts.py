@@ -28,7 +28,9 @@ def build_scene(factors: Factors) -> Scene:
     scene, colours = Scene(), fur_colours(factors)
     set_stage(scene, factors)
     with scene.frame(turn_body(factors), pivot=BODY_PIVOT):
-        add_body(scene, factors, colours)
+        add_torso(scene, colours)
+        if factors["collar"]:
+            add_collar(scene, factors)
     with scene.frame(turn_head(factors), pivot=HEAD_PIVOT):
         muzzle = place_muzzle(factors)
         add_mouth(scene, factors, muzzle)
@@ -40,8 +42,8 @@ def build_scene(factors: Factors) -> Scene:
     return scene
 
 
-def add_body(scene: Scene, factors: Factors, colours: Colours) -> None:
-    """Add neck, chest with its own colour, and perhaps a collar with a tag."""
+def add_torso(scene: Scene, colours: Colours) -> None:
+    """Add neck and chest, which has its own colour."""
     fur: dict[str, Any] = {"colour": colours["fur"], "gloss": 0.12}
     scene.start_group(blend=0.08, edge=0.04)
     scene.add_ellipsoid((0, -1.90, -0.22), (1.00, 0.88, 0.76), blend=0.2, region="cloth", **fur)
@@ -55,8 +57,6 @@ def add_body(scene: Scene, factors: Factors, colours: Colours) -> None:
     scene.add_ellipsoid(
         (0, -1.35, 0.50), (0.40, 0.66, 0.48), colour=colours["chest"], edge=0.08, operation=P.PAINT
     )
-    if factors["collar"]:
-        add_collar(scene, factors)
 
 
 def add_collar(scene: Scene, factors: Factors) -> None:
