@@ -1,0 +1,120 @@
+"""Inversion: latents come back, spaces nest, schedules and noise follow their definitions."""
+
+import pytest
+import torch
+
+from sa_helpers.inversion import SPACES, InversionSettings, invert
+from sa_helpers.inversion.optimisation import learning_rate_factor, noise_regularisation
+from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.networks import Generator, GeneratorConfig
+
+QUICK = InversionSettings(num_steps=60, learning_rate=0.05, latent_noise=0.02, pixel_weight=4.0)
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    torch.manual_seed(0)
+    config = GeneratorConfig(
+        img_resolution=32,
+        channels={4: 12, 8: 12, 16: 8, 32: 6},
+        z_dim=8,
+        w_dim=8,
+        num_mapping_layers=2,
+    )
+    return Generator(config).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def targets(generator) -> torch.Tensor:
+    z = z_from_seeds(range(100, 103), z_dim=8)
+    with torch.no_grad():
+        return generator(z, truncation_psi=0.7)
+
+
+class TestSpaces:
+    @pytest.mark.parametrize("name", list(SPACES))
+    def test_every_space_reaches_the_mean_image_from_its_start(self, generator, name):
+        space = SPACES[name]
+        w_plus = space.to_w_plus(
+            generator, space.start(generator, num_images=2), truncation_psi=0.0
+        )
+        assert w_plus.shape == (2, generator.num_ws, 8)
+        torch.testing.assert_close(w_plus, generator.w_avg.expand_as(w_plus))
+
+    def test_plus_spaces_hold_the_plain_ones(self, generator):
+        z = z_from_seeds([4], z_dim=8)[:, None]
+        plain = SPACES["z"].to_w_plus(generator, z, truncation_psi=0.7)
+        layers = z.expand(-1, generator.num_ws, -1)
+        plus = SPACES["z_plus"].to_w_plus(generator, layers, truncation_psi=0.7)
+        torch.testing.assert_close(plain, plus)
+        torch.testing.assert_close(plain, z_to_w_plus(generator, z[:, 0], truncation_psi=0.7))
+
+    def test_the_spread_of_w_is_measured(self, generator):
+        w = generator.mapping(z_from_seeds(range(10_000), z_dim=8))
+        expected = (w - generator.w_avg).norm(dim=1).square().mean().sqrt()
+        assert SPACES["w"].spread(generator) == pytest.approx(float(expected), rel=1e-4)
+        assert SPACES["z_plus"].spread(generator) == 1.0
+
+
+class TestInvert:
+    @pytest.mark.parametrize("space", list(SPACES))
+    def test_the_loss_falls_and_the_result_is_what_it_says(self, generator, targets, space):
+        before = {n: v.clone() for n, v in generator.state_dict().items()}
+        found = invert(targets, generator, space=space, settings=QUICK)
+        assert found.losses.shape == (60, 3)
+        assert (found.losses[-5:].mean(dim=0) < 0.7 * found.losses[0]).all()
+        torch.testing.assert_close(generator.synthesis(found.w_plus), found.images)
+        assert all(torch.equal(v, before[n]) for n, v in generator.state_dict().items())
+
+    def test_images_do_not_influence_each_other(self, generator, targets):
+        short = InversionSettings(num_steps=6)
+        together = invert(targets, generator, space="w", settings=short, seeds=[5, 6, 7])
+        alone = invert(targets[1:2], generator, space="w", settings=short, seeds=[6])
+        torch.testing.assert_close(together.latents[1:2], alone.latents, atol=1e-4, rtol=1e-4)
+
+    def test_a_good_start_stays_good(self, generator, targets):
+        z = z_from_seeds(range(100, 103), z_dim=8)
+        start = z_to_w_plus(generator, z, truncation_psi=0.7)
+        settings = InversionSettings(num_steps=5, learning_rate=1e-4, latent_noise=0.0)
+        found = invert(targets, generator, space="w_plus", settings=settings, start=start)
+        assert found.distances.max() < 0.02
+
+    def test_patience_ends_a_search_that_stands_still(self, generator, targets):
+        settings = InversionSettings(num_steps=50, learning_rate=1e-12, patience=3)
+        steps = []
+        invert(
+            targets, generator, space="w", settings=settings, report=lambda s, _: steps.append(s)
+        )
+        assert len(steps) < 50
+
+    def test_noise_can_be_searched_too(self, generator, targets):
+        settings = InversionSettings(num_steps=4, noise_weight=1.0)
+        found = invert(targets, generator, space="w", settings=settings)
+        assert [tuple(noise.shape) for noise in found.noise_maps][-1] == (3, 1, 32, 32)
+        for noise in found.noise_maps:
+            torch.testing.assert_close(noise.square().mean(dim=(1, 2, 3)), torch.ones(3))
+
+    def test_mistakes_are_named(self, generator, targets):
+        with pytest.raises(ValueError, match='no space "x"'):
+            invert(targets, generator, space="x")
+        with pytest.raises(ValueError, match="16x16"):
+            invert(targets[:, :, :16, :16], generator, space="w")
+        with pytest.raises(ValueError, match="2 seeds for 3"):
+            invert(targets, generator, space="w", seeds=[1, 2])
+        with pytest.raises(ValueError, match="rampup"):
+            InversionSettings(rampup=0.0)
+
+
+class TestSchedule:
+    def test_the_learning_rate_rises_stays_and_falls(self):
+        settings = InversionSettings()
+        factors = [learning_rate_factor(p, settings) for p in (0.0, 0.025, 0.05, 0.5, 0.75, 1.0)]
+        assert factors == pytest.approx([0.0, 0.5, 1.0, 1.0, 1.0, 0.0])
+        assert learning_rate_factor(0.875, settings) == pytest.approx(0.5)
+
+    def test_smooth_noise_is_penalised_and_white_noise_is_not(self):
+        white = torch.randn(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+        smooth = torch.nn.functional.avg_pool2d(white, 5, stride=1, padding=2)
+        smooth = smooth / smooth.std()
+        assert (noise_regularisation([white]) < 0.15).all()
+        assert (noise_regularisation([smooth]) > 0.5).all()
