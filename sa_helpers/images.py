@@ -6,7 +6,6 @@ one that touches PIL.
 """
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
+
+from sa_helpers.runtime import replacing
 
 _WHITE = (255, 255, 255, 255)
 # Full colour resolution: JPEG's usual halving would blur the edges of saturated clay.
@@ -137,15 +138,8 @@ def write_image(
             "width, 3] or [height, width]. Convert tensors with to_uint8 and pick one of the "
             "batch, or join them with make_grid."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            Image.fromarray(array).save(stream, **_WRITERS[path.suffix])
-        Path(partial).chmod(0o644)  # mkstemp makes files that only their owner may read
-        Path(partial).replace(path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+    with replacing(path) as stream:
+        Image.fromarray(array).save(stream, **_WRITERS[path.suffix])
     return path
 
 

@@ -1,9 +1,11 @@
-"""Where and how to compute: device, dtype, seeds and progress bars."""
+"""Where and how to compute: device, dtype, seeds, progress bars and files that are never half."""
 
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -77,3 +79,27 @@ def cache_dir() -> Path:
         return Path(wish)
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "sa_helpers"
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file to write that takes the place of `path` when the block ends well.
+
+    A reader sees the old file or the new one, never half of one, and nothing is left behind when
+    the block raises. The content is on the disk before the name is.
+
+    Args:
+        path: Where the file goes; its folder is made.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(partial, 0o644)  # mkstemp makes files that only their owner may read
+        os.replace(partial, path)
+    finally:
+        Path(partial).unlink(missing_ok=True)

@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from sa_helpers.runtime import compute_dtype, default_device, progress, randn_per_seed
+from sa_helpers.runtime import (
+    compute_dtype,
+    default_device,
+    progress,
+    randn_per_seed,
+    replacing,
+)
 
 
 def test_environment_variable_picks_the_device(monkeypatch):
@@ -53,3 +59,23 @@ def test_no_seeds_give_an_empty_batch_and_global_state_stays():
 def test_progress_hands_everything_on(capsys):
     assert list(progress(range(3), desc="counting")) == [0, 1, 2]
     assert "counting" in capsys.readouterr().err
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "new" / "file.bin"
+    with replacing(path) as stream:
+        stream.write(b"one")
+        assert not path.exists()
+    with replacing(path) as stream:
+        stream.write(b"two")
+    assert path.read_bytes() == b"two"
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_failed_replacement_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(TypeError), replacing(path) as stream:
+        stream.writelines([b"half", "no bytes"])
+    assert [file.name for file in tmp_path.iterdir()] == ["file.bin"]
+    assert path.read_bytes() == b"old"

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from torch import Tensor, nn
 from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.own_format import SCHEMA_VERSION, model_files
 from sa_helpers.networks import Discriminator, Generator
+from sa_helpers.runtime import replacing
 
 
 def save_model(
@@ -57,9 +56,9 @@ def save_model(
         "record": record,
     }
     text = _to_json(description, json_path)
-    weights_path.parent.mkdir(parents=True, exist_ok=True)
-    _write_atomically(weights_path, weights)
-    _write_atomically(json_path, text.encode())
+    for path_, content in ((weights_path, weights), (json_path, text.encode())):
+        with replacing(path_) as stream:
+            stream.write(content)
     return weights_path
 
 
@@ -85,17 +84,3 @@ def _to_json(description: dict[str, Any], path: Path) -> str:
             f"The record for {path.name} cannot become JSON ({error}). "
             "Give text, numbers, lists and dictionaries, and None in place of NaN."
         ) from error
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,6 +14,7 @@ from sa_helpers.metrics.catalog import describe
 from sa_helpers.metrics.features import extract_features
 from sa_helpers.metrics.inputs import ImageBatch
 from sa_helpers.runtime import cache_dir as default_cache_dir
+from sa_helpers.runtime import replacing
 
 _VERSION = 1  # raise it when the features of any network change
 
@@ -69,12 +69,6 @@ def _read(path: Path, *, label: str) -> Float64[ndarray, "num_images num_feature
 
 
 def _write(path: Path, features: ndarray, *, label: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            # The networks compute in float32, so nothing is lost.
-            np.savez(stream, features=features.astype(np.float32), label=np.array(label))
-        Path(partial).replace(path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+    with replacing(path) as stream:
+        # The networks compute in float32, so nothing is lost.
+        np.savez(stream, features=features.astype(np.float32), label=np.array(label))

@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.recognition.attribute_network import AttributeNetwork
 from sa_helpers.recognition.coding import FactorCoding
 from sa_helpers.recognition.segmenter import Segmenter
+from sa_helpers.runtime import replacing
 
 _META = "reader"
 
@@ -35,15 +36,9 @@ def save_reader(
         name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in network.state_dict().items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        metadata = {_META: json.dumps({**meaning, "record": record}, sort_keys=True)}
-        save_file(tensors, partial, metadata=metadata)
-        partial.chmod(0o644)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    metadata = {_META: json.dumps({**meaning, "record": record}, sort_keys=True)}
+    with replacing(path) as stream:
+        stream.write(save(tensors, metadata=metadata))
     return path
 
 
