@@ -17,7 +17,7 @@ from sa_helpers.clay.dog_ears import disc_width, ear_angle
 from sa_helpers.clay.staging import POSE, STAGE
 
 CHILDREN = tuple(name for name in domains() if name != "human")
-WITH_FACES = ("dog", "toon", "cat")
+WITH_FACES = ("dog", "toon", "cat", "wild")
 SIZE = 64
 FRONTAL = {"yaw_deg": 0.0, "pitch_deg": 0.0}
 
@@ -36,7 +36,7 @@ def _mean_row(mask: np.ndarray, region: str) -> float:
 
 
 def test_children_are_registered() -> None:
-    assert {"human", "toon", "dog", "cat"} <= set(domains())
+    assert {"human", "toon", "dog", "cat", "wild"} <= set(domains())
 
 
 @pytest.mark.parametrize("domain", CHILDREN)
@@ -118,7 +118,12 @@ def test_eyes_are_where_human_eyes_are(domain: str) -> None:
 
 @pytest.mark.parametrize(
     ("domain", "absent"),
-    [("dog", {"hair", "glasses"}), ("toon", set()), ("cat", {"brow", "glasses"})],
+    [
+        ("dog", {"hair", "glasses"}),
+        ("toon", set()),
+        ("cat", {"brow", "glasses"}),
+        ("wild", {"brow", "glasses"}),
+    ],
 )
 def test_masks_hold_the_regions_of_the_domain(domain: str, absent: set[str]) -> None:
     masks = render(domain, range(24), img_resolution=SIZE).masks
@@ -174,6 +179,14 @@ def test_a_cats_pupils_widen_and_its_coat_is_only_colour() -> None:
     dark = [int((image[eye].max(axis=-1) < 60).sum()) for image in batch.images[:2]]
     assert dark[1] > dark[0]
     np.testing.assert_array_equal(batch.masks[0], batch.masks[2])
+
+
+def test_a_lion_has_a_mane_and_a_lioness_has_none() -> None:
+    lion = {"species": "lion"}
+    bare, maned = _masks("wild", 3, [{**lion, "mane": 0.0}, {**lion, "mane": 1.0}])
+    assert _area(maned, "hair") > _area(bare, "hair") + 0.1 * SIZE**2
+    drawn = [sample_factors("wild", seed) for seed in range(200)]
+    assert {one["species"] for one in drawn if one["mane"] > 0.0} == {"lion"}
 
 
 def test_toon_hair_and_glasses_appear_only_when_asked_for() -> None:

@@ -159,17 +159,28 @@ PAINTERS = {
 
 def paint_body(scene: Scene, factors: Factors, coat: Coat) -> None:
     """Paint bands on the chest of a tabby, a bib or a patch."""
-    look: dict[str, Any] = {"colour": coat.second, "operation": P.PAINT}
     if factors["coat"] == "tabby":
-        for y in (-1.02, -1.27, -1.52):
-            for side in SIDES:
-                scene.add_ellipsoid(
-                    (side * 0.72, y, 0.1),
-                    (0.42, 0.05, 0.7),
-                    turn=rotation(roll_deg=side * 16.0),
-                    edge=0.03,
-                    **look,
-                )
+        paint_bands(scene, coat.second, 0.05)
     elif factors["coat"] == "calico":
         side = 1.0 if factors["patch_side"] >= 0.0 else -1.0
-        scene.add_ellipsoid((side * 0.7, -1.5, 0.2), (0.45, 0.5, 0.6), edge=0.06, **look)
+        scene.add_ellipsoid(
+            (side * 0.7, -1.5, 0.2),
+            (0.45, 0.5, 0.6),
+            colour=coat.second,
+            edge=0.06,
+            operation=P.PAINT,
+        )
+
+
+def paint_bands(scene: Scene, colour: Colour, half_width: float) -> None:
+    """Paint bands on both sides of the chest."""
+    for y in (-1.02, -1.27, -1.52):
+        for side in SIDES:
+            scene.add_ellipsoid(
+                (side * 0.72, y, 0.1),
+                (0.42, half_width, 0.7),
+                turn=rotation(roll_deg=side * 16.0),
+                colour=colour,
+                edge=0.03,
+                operation=P.PAINT,
+            )

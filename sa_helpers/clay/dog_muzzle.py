@@ -73,8 +73,12 @@ def add_mouth(scene: Scene, factors: Factors, muzzle: Muzzle) -> None:
         add_tongue(scene, factors, muzzle)
 
 
-def add_lips(scene: Scene, muzzle: Muzzle) -> None:
-    """Add the dark line of the mouth on the surface, from the middle to both corners."""
+def add_lips(scene: Scene, muzzle: Muzzle, *, num_points: int = 6) -> None:
+    """Add the dark line of the mouth on the surface, from the middle to both corners.
+
+    Args:
+        num_points: How far it goes; fewer points stay on a narrow snout.
+    """
     lip, wide = muzzle["lip"], muzzle["wide"]
     smile = muzzle["smile"]
     line = [
@@ -84,7 +88,7 @@ def add_lips(scene: Scene, muzzle: Muzzle) -> None:
         (0.23 * wide, lip + 0.005 + 0.2 * smile),
         (0.30 * wide, lip + 0.04 + 0.6 * smile),
         (0.36 * wide, lip + 0.10 + 1.6 * smile),
-    ]
+    ][:num_points]
     depths = scene.front_depths(line).tolist()
     if any(math.isnan(z) for z in depths):
         return

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from sa_helpers.clay import cat, dog, human, toon
+from sa_helpers.clay import cat, dog, human, toon, wild
 from sa_helpers.clay.factors import Factor, Factors, check_factors, sample
 from sa_helpers.clay.scene import Scene
 from sa_helpers.clay.tiles import TILE
 from sa_helpers.clay.tracing import trace_image
 
-DOMAINS = {"human": human, "dog": dog, "toon": toon, "cat": cat}
+DOMAINS = {"human": human, "dog": dog, "toon": toon, "cat": cat, "wild": wild}
 MAX_RESOLUTION = 1024
 
 
