@@ -133,11 +133,22 @@ class TestRebuild:
         assert (models / "child.safetensors").read_bytes() == first
         assert "hours of training" in capsys.readouterr().out
 
-    def test_a_finished_run_is_not_run_again(self, models, capsys):
+    def test_a_finished_run_is_left_as_it_is(self, models, capsys):
         self.make(models, "runs", "parent")
         capsys.readouterr()
+        runs = models.parent.parent / "runs"
+        before = {p: p.stat().st_mtime_ns for p in runs.rglob("*") if p.is_file()}
         assert self.make(models, "runs", "parent") == 0
-        assert "resumed at kimg 0.0" in capsys.readouterr().out
+        assert capsys.readouterr().out.count("finished before") == 2
+        assert {p: p.stat().st_mtime_ns for p in runs.rglob("*") if p.is_file()} == before
+
+    def test_a_model_lost_after_the_last_state_is_written_again(self, models):
+        self.make(models, "runs", "parent")
+        weights = models.parent.parent / "runs" / "parent" / "model.safetensors"
+        content = weights.read_bytes()
+        weights.unlink()
+        assert self.make(models, "runs", "parent") == 0
+        assert weights.read_bytes() == content
 
     def test_a_damaged_run_is_not_shipped(self, models):
         self.make(models, "runs", "parent")

@@ -70,9 +70,13 @@ class Run:
     def train(self) -> Path:
         """Train to the end and return the path of the finished model.
 
-        Every interruption costs at most the kimg since the last state.
+        Every interruption costs at most the kimg since the last state. A finished run is left as it
+        is, its record included.
         """
         settings = self.trainer.settings
+        if self._is_finished():
+            self.report(f"finished before, at kimg {self._kimg:.1f}")
+            return self.folder / "model.safetensors"
         if not self.distances:
             self._evaluate()
         last_time, last_seen, ticks = time.monotonic(), self._kimg, _Averages()
@@ -116,6 +120,16 @@ class Run:
                 "curve": self.distances,
             },
         }
+
+    def _is_finished(self) -> bool:
+        """Whether the model of the last state is there, and no more is asked for."""
+        if self._kimg < self.trainer.settings.total_kimg:
+            return False
+        try:
+            finished = checkpoints.load_model(self.folder / "model").record
+        except checkpoints.CheckpointError:
+            return False
+        return bool(finished["kimg"] == self._kimg)
 
     @property
     def _kimg(self) -> float:
