@@ -17,6 +17,8 @@ from sa_helpers.clay.dog_ears import disc_width, ear_angle
 from sa_helpers.clay.staging import POSE, STAGE
 
 CHILDREN = tuple(name for name in domains() if name != "human")
+SHIFTED = {"human_right": (0, 15), "human_down": (15, 0)}  # pixels down and right at SIZE
+SYMMETRICAL = tuple(name for name in CHILDREN if name != "human_right")
 WITH_FACES = ("dog", "toon", "cat", "wild")
 SIZE = 64
 FRONTAL = {"yaw_deg": 0.0, "pitch_deg": 0.0}
@@ -50,7 +52,7 @@ def test_a_seed_gives_the_same_bytes_in_any_batch(domain: str) -> None:
     )
 
 
-@pytest.mark.parametrize("domain", CHILDREN)
+@pytest.mark.parametrize("domain", SYMMETRICAL)
 def test_negated_factors_give_the_mirrored_bust(domain: str) -> None:
     signed = [spec.name for spec in factor_specs(domain) if spec.mirrored == "negated"]
     given = [sample_factors(domain, seed) for seed in range(6)]
@@ -187,6 +189,25 @@ def test_a_lion_has_a_mane_and_a_lioness_has_none() -> None:
     assert _area(maned, "hair") > _area(bare, "hair") + 0.1 * SIZE**2
     drawn = [sample_factors("wild", seed) for seed in range(200)]
     assert {one["species"] for one in drawn if one["mane"] > 0.0} == {"lion"}
+
+
+@pytest.mark.parametrize("domain", SHIFTED)
+def test_a_shifted_domain_is_the_shifted_picture_of_the_same_person(domain: str) -> None:
+    given = [sample_factors("human", seed) for seed in range(4)]
+    plain = render_factors("human", given, img_resolution=SIZE)
+    moved = render_factors(domain, given, img_resolution=SIZE)
+    down, right = SHIFTED[domain]
+    old, new = np.s_[:, : SIZE - down, : SIZE - right], np.s_[:, down:, right:]
+    assert (plain.masks[old] != moved.masks[new]).mean() < 0.001
+    assert np.abs(plain.images[old].astype(int) - moved.images[new]).mean() < 0.1
+
+
+def test_a_flipped_person_is_the_flipped_picture() -> None:
+    given = [sample_factors("human", seed) for seed in range(4)]
+    plain = render_factors("human", given, img_resolution=SIZE)
+    flipped = render_factors("human_flipped", given, img_resolution=SIZE)
+    assert (plain.masks[:, ::-1] != flipped.masks).mean() < 0.001
+    assert np.abs(plain.images[:, ::-1].astype(int) - flipped.images).mean() < 0.1
 
 
 def test_toon_hair_and_glasses_appear_only_when_asked_for() -> None:

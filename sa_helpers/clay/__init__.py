@@ -2,7 +2,7 @@
 
 `render` draws samples, `sample_factors` and `render_factors` let a factor be edited and drawn
 again, `factor_specs` documents every distribution. To add a domain, write a module with `SPECS`
-and `build_scene(factors) -> Scene` and name it in `rendering.DOMAINS`.
+and `build_scene(factors) -> Scene` and enter both in `rendering.DOMAINS`.
 """
 
 from sa_helpers.clay.factors import Factor

@@ -28,10 +28,11 @@ class SceneArrays(NamedTuple):
         rows: Sizes, places and looks; columns are named in `primitives`.
         codes: Kind, operation, region (-1 for none) and group of each primitive.
         groups: Blend and edge of each group.
-        camera: Position, then the steps across, up and ahead that span the screen.
+        camera: Position, then the steps across, up and ahead that span the screen: across has x
+            only, up has y only (negative: upside down), and ahead, (x, y, -1), may be shifted.
         light: Unit vector to the key light.
         style: Columns are named in `shading`.
-        backdrop: Linear colours at the bottom and the top, then the glow.
+        backdrop: Linear colours at the bottom and the top, then the glow and the region.
     """
 
     rows: Float32[np.ndarray, "primitives row_length"]

@@ -65,6 +65,6 @@ def box_extent(kind: int, axes: Sequence[float], size: Vector) -> list[float]:
         return [math.hypot(*(axes[3 * i + k] * size[i] for i in range(3))) for k in range(3)]
     if kind == P.CAPSULE:
         return [abs(axes[3 + k]) * size[0] + max(size[1], size[2]) for k in range(3)]
-    if kind == P.BOX:
+    if kind in (P.BOX, P.ROOF):
         return [sum(abs(axes[3 * i + k]) * size[i] for i in range(3)) for k in range(3)]
     return [math.hypot(axes[k] * size[0], axes[3 + k] * size[1]) + size[2] for k in range(3)]

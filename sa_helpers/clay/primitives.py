@@ -13,7 +13,7 @@ import numpy as np
 from sa_helpers.clay.arrays import Buffers, Chosen, Points, Row, SceneArrays, Values
 from sa_helpers.clay.compiling import compiled
 
-ELLIPSOID, CAPSULE, BOX, RING = 0, 1, 2, 3
+ELLIPSOID, CAPSULE, BOX, RING, ROOF = 0, 1, 2, 3, 4
 UNION, CARVE, PAINT = 0, 1, 2
 
 # Columns of a primitive's row. Rotation is stored column by column (axis by axis).
@@ -108,6 +108,29 @@ def ring_distance(row: Row, points: Points, num_points: int, distance: Values) -
 
 
 @compiled
+def roof_distance(row: Row, points: Points, num_points: int, distance: Values) -> None:
+    """Distance, too short beside edges, to a roof: half width, height and depth in SIZE[0:3].
+
+    Seen along z it is a triangle. Its ridge is shorter than its base by SIZE[3] at each end: 0 is
+    a gable, SIZE[2] a pyramid.
+    """
+    ax, ay, az, a = axis_of(row, 0)
+    bx, by, bz, b = axis_of(row, 1)
+    cx, cy, cz, c = axis_of(row, 2)
+    wide, high, deep = row[SIZE], row[SIZE + 1], row[SIZE + 2]
+    lean, hip = HALF * wide / high, HALF * row[SIZE + 3] / high
+    across, along = ONE / math.sqrt(ONE + lean * lean), ONE / math.sqrt(ONE + hip * hip)
+    for j in range(num_points):
+        px, py, pz = points[0, j], points[1, j], points[2, j]
+        x = abs(ax * px + ay * py + az * pz - a)
+        y = bx * px + by * py + bz * pz - b
+        z = abs(cx * px + cy * py + cz * pz - c)
+        side = (x - lean * (high - y)) * across
+        end = (z - deep + hip * (high + y)) * along
+        distance[j] = max(side, max(end, -high - y))
+
+
+@compiled
 def primitive_distance(
     row: Row, kind: int, points: Points, num_points: int, distance: Values
 ) -> None:
@@ -118,8 +141,10 @@ def primitive_distance(
         capsule_distance(row, points, num_points, distance)
     elif kind == BOX:
         box_distance(row, points, num_points, distance)
-    else:
+    elif kind == RING:
         ring_distance(row, points, num_points, distance)
+    else:
+        roof_distance(row, points, num_points, distance)
 
 
 @compiled

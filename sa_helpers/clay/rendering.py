@@ -1,20 +1,37 @@
 """Render domains: from seeds or factors to images, masks and factors."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from sa_helpers.clay import cat, dog, human, toon, wild
+from sa_helpers.clay import cat, dog, human, human_views, toon, wild
 from sa_helpers.clay.factors import Factor, Factors, check_factors, sample
 from sa_helpers.clay.scene import Scene
 from sa_helpers.clay.tiles import TILE
 from sa_helpers.clay.tracing import trace_image
 
-DOMAINS = {"human": human, "dog": dog, "toon": toon, "cat": cat, "wild": wild}
+
+class Domain(NamedTuple):
+    """What a domain draws, and how it builds a scene from it."""
+
+    specs: tuple[Factor, ...]
+    build_scene: Callable[[Mapping[str, Any]], Scene]
+
+
+DOMAINS = {
+    "human": Domain(human.SPECS, human.build_scene),
+    "dog": Domain(dog.SPECS, dog.build_scene),
+    "toon": Domain(toon.SPECS, toon.build_scene),
+    "cat": Domain(cat.SPECS, cat.build_scene),
+    "wild": Domain(wild.SPECS, wild.build_scene),
+    "human_right": Domain(human.SPECS, human_views.build_right),
+    "human_down": Domain(human.SPECS, human_views.build_down),
+    "human_flipped": Domain(human.SPECS, human_views.build_flipped),
+}
 MAX_RESOLUTION = 1024
 
 
@@ -44,7 +61,7 @@ def factor_specs(domain: str) -> tuple[Factor, ...]:
     Raises:
         ValueError: Unknown domain.
     """
-    return _module(domain).SPECS
+    return _domain(domain).specs
 
 
 def sample_factors(domain: str, seed: int) -> Factors:
@@ -102,7 +119,7 @@ def render_factors(
     _check_resolution(img_resolution)
     for given in factors:
         check_factors(specs, given, domain=domain)
-    scenes = (_module(domain).build_scene(given) for given in factors)
+    scenes = (_domain(domain).build_scene(given) for given in factors)
     images, masks = render_scenes(
         scenes, len(factors), img_resolution=img_resolution, num_threads=num_threads
     )
@@ -142,7 +159,7 @@ def _num_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _module(domain: str) -> Any:
+def _domain(domain: str) -> Domain:
     if domain not in DOMAINS:
         raise ValueError(f"domain {domain!r} is unknown; known are {', '.join(DOMAINS)}")
     return DOMAINS[domain]

@@ -76,15 +76,30 @@ class Scene:
     ) -> None:
         """Look along -z at (0, center_y, 0) and show `height` units at that depth."""
         reach = height / (2.0 * distance)
-        self._camera = [[0.0, center_y, distance], [reach, 0, 0], [0, reach, 0], [0, 0, -1]]
+        self._camera = [[0.0, center_y, distance], [reach, 0, 0], [0, reach, 0], [0.0, 0.0, -1]]
+
+    def shift_view(self, *, right: float = 0.0, down: float = 0.0) -> None:
+        """Shift the picture, given in shares of its size, as a lens is shifted: no new angle.
+
+        What comes into view is rendered like the rest.
+        """
+        self._camera[3][0] -= 2.0 * right * self._camera[1][0]
+        self._camera[3][1] += 2.0 * down * self._camera[2][1]
+
+    def flip_view(self) -> None:
+        """Turn the picture upside down, as a mirror below it would."""
+        self._camera[2][1] = -self._camera[2][1]
 
     def set_light(self, *, azimuth_deg: float, elevation_deg: float) -> None:
         """Place the key light, as seen from the camera."""
         self._light = direction(azimuth_deg, elevation_deg)
 
-    def set_background(self, bottom: Vector, top: Vector, *, glow: float = 0.25) -> None:
+    def set_background(
+        self, bottom: Vector, top: Vector, *, glow: float = 0.25, region: str = "background"
+    ) -> None:
         """Draw a soft gradient between two display colours, brighter behind the head."""
-        self._backdrop = [np.square(bottom), np.square(top), [glow, 0.0, 0.0]]
+        label = float(REGIONS.index(region))
+        self._backdrop = [np.square(bottom), np.square(top), [glow, label, 0.0]]
 
     @contextmanager
     def frame(self, turn: Rotation, *, pivot: Vector = (0.0, 0.0, 0.0)) -> Iterator[None]:
@@ -130,6 +145,18 @@ class Scene:
         """Add a tube along an ellipse in the xy plane."""
         self.add_primitive(P.RING, center, [*radii, tube, 0.0], **look)
 
+    def add_roof(
+        self, center: Vector, half_edges: Vector, *, hip: float = 0.0, **look: Any
+    ) -> None:
+        """Add a roof, a triangle seen along z; `hip` is how far its ridge ends stand back.
+
+        Args:
+            center: Middle of the box around it.
+            half_edges: Half edges of that box.
+            hip: 0 for gables, the half depth for a pyramid.
+        """
+        self.add_primitive(P.ROOF, center, [*half_edges, hip], **look)
+
     def add_primitive(
         self,
         kind: int,
@@ -148,7 +175,7 @@ class Scene:
         """Add a primitive to the current group.
 
         Args:
-            kind: `primitives.ELLIPSOID`, `CAPSULE`, `BOX` or `RING`.
+            kind: `primitives.ELLIPSOID`, `CAPSULE`, `BOX`, `RING` or `ROOF`.
             center: Where it stands, in the current frame.
             size: The four SIZE columns of its kind.
             turn: How it is turned about its centre; None for not at all.

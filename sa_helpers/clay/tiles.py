@@ -29,6 +29,15 @@ def ray_direction(
 
 
 @compiled
+def view_place(
+    camera: Float32[np.ndarray, "4 3"], sx: float, sy: float
+) -> tuple[np.float32, np.float32]:
+    """Where the screen point (sx, sy) lies in the view of a camera neither shifted nor flipped."""
+    upright = ONE if camera[2, 1] > ZERO else -ONE
+    return sx + camera[3, 0] / camera[1, 0], upright * sy + camera[3, 1] / abs(camera[2, 1])
+
+
+@compiled
 def choose_primitives(
     scene: SceneArrays,
     left: float,
@@ -40,13 +49,13 @@ def choose_primitives(
 ) -> tuple[int, np.float32, np.float32]:
     """Choose the primitives whose bounding box meets the pyramid behind a tile.
 
-    The tile is given by its borders on the screen (-1 to 1).
+    The tile is given by its borders, as `view_place` has them.
 
     Returns:
         Their number and the interval of the ray parameter in which they lie.
     """
     camera, count, near, far = scene.camera, 0, FAR, ZERO
-    across, upward = camera[1, 0], camera[2, 1]
+    across, upward = camera[1, 0], abs(camera[2, 1])
     for i in range(scene.rows.shape[0]):
         row = scene.rows[i]
         reach = row[REACH] + margin
@@ -73,8 +82,10 @@ def cull_tile(
 ) -> tuple[tuple[int, int], tuple[np.float32, np.float32]]:
     """Choose primitives for one tile: those that rays can meet, and those that can occlude."""
     unit = np.float32(2.0) / np.float32(resolution)
-    x0, x1 = np.float32(left) * unit - ONE, np.float32(left + size) * unit - ONE
-    y0, y1 = ONE - np.float32(top + size) * unit, ONE - np.float32(top) * unit
+    low, high = ONE - np.float32(top + size) * unit, ONE - np.float32(top) * unit
+    x0, ya = view_place(scene.camera, np.float32(left) * unit - ONE, low)
+    x1, yb = view_place(scene.camera, np.float32(left + size) * unit - ONE, high)
+    y0, y1 = min(ya, yb), max(ya, yb)
     count, near, far = choose_primitives(scene, x0, x1, y0, y1, scene.style[LINE_WIDTH], lists[0])
     wide, _, _ = choose_primitives(scene, x0, x1, y0, y1, OCCLUSION_REACH, lists[1])
     return (count, wide), (near, far)

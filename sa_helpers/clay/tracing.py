@@ -25,7 +25,14 @@ from sa_helpers.clay.compiling import compiled
 from sa_helpers.clay.materials import LABEL
 from sa_helpers.clay.primitives import FAR, HALF, ONE, ZERO, field_distance
 from sa_helpers.clay.shading import LINE_WIDTH, background, shade
-from sa_helpers.clay.tiles import TILE, cull_tile, needs_samples, ray_direction, safe_start
+from sa_helpers.clay.tiles import (
+    TILE,
+    cull_tile,
+    needs_samples,
+    ray_direction,
+    safe_start,
+    view_place,
+)
 
 PACKET = 4 * TILE * TILE
 MAX_STEPS = 40
@@ -97,8 +104,9 @@ def trace_packet(
     flags = np.empty(num_rays, np.uint8)
     for j in range(num_rays):
         ray_direction(scene.camera, screen[0, j], screen[1, j], directions, j)
-        background(scene.backdrop, screen[0, j], screen[1, j], colours, j)
-        labels[j] = 0
+        x, y = view_place(scene.camera, screen[0, j], screen[1, j])
+        background(scene.backdrop, x, y, colours, j)
+        labels[j] = np.uint8(scene.backdrop[2, 1])
     march(scene, lists[0], counts[0], far, directions, num_rays, depth, flags, buffers)
     index, num_hits = np.empty(num_rays, np.int64), 0
     for j in range(num_rays):
