@@ -14,6 +14,7 @@ from sa_helpers.clay import (
     sample_factors,
 )
 from sa_helpers.clay.dog_ears import disc_width, ear_angle
+from sa_helpers.clay.painting import even_wave, patches, wave
 from sa_helpers.clay.staging import POSE, STAGE
 
 CHILDREN = tuple(name for name in domains() if name != "human")
@@ -21,6 +22,34 @@ SHIFTED = {"human_right": (0, 15), "human_down": (15, 0)}  # pixels down and rig
 SYMMETRICAL = tuple(name for name in CHILDREN if name != "human_right")
 WITH_FACES = ("dog", "toon", "cat", "wild")
 SIZE = 64
+BUST = set(REGIONS[: REGIONS.index("glasses") + 1])
+FACE = ("skin", "eye", "nose", "cloth")
+ALWAYS = {
+    **dict.fromkeys(WITH_FACES, FACE),
+    "church": ("sky", "ground", "tower"),
+    "portrait": ("skin", "eye", "nose", "cloth"),
+    "bedroom": ("wall", "floor", "bed", "pillow", "blanket"),
+}
+SEEN = {
+    "dog": BUST - {"hair", "glasses"},
+    "toon": BUST,
+    "cat": BUST - {"brow", "glasses"},
+    "wild": BUST - {"brow", "glasses"},
+    "church": {"sky", "ground", "tree", "wall", "roof", "tower", "window", "door"},
+    "portrait": BUST - {"glasses"} | {"hat"},
+    "bedroom": {
+        "wall",
+        "floor",
+        "bed",
+        "pillow",
+        "blanket",
+        "furniture",
+        "lamp",
+        "picture",
+        "rug",
+        "window",
+    },
+}
 FRONTAL = {"yaw_deg": 0.0, "pitch_deg": 0.0}
 
 
@@ -38,7 +67,9 @@ def _mean_row(mask: np.ndarray, region: str) -> float:
 
 
 def test_children_are_registered() -> None:
-    assert {"human", "toon", "dog", "cat", "wild"} <= set(domains())
+    assert {"human", "toon", "dog", "cat", "wild", "church", "portrait", "bedroom"} <= set(
+        domains()
+    )
 
 
 @pytest.mark.parametrize("domain", CHILDREN)
@@ -99,13 +130,19 @@ def test_pose_and_light_come_from_the_same_families_as_in_human() -> None:
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("domain", CHILDREN)
+def test_every_domain_turns_as_people_turn(domain: str) -> None:
+    (yaw,) = (spec for spec in factor_specs(domain) if spec.name == "yaw_deg")
+    assert (yaw.values, yaw.distribution) == (POSE[0].values, POSE[0].distribution)
+
+
 def test_domains_draw_independently() -> None:
     yaws = {
-        domain: [sample_factors(domain, seed)["yaw_deg"] for seed in range(200)]
+        domain: [sample_factors(domain, seed)["yaw_deg"] for seed in range(500)]
         for domain in ("human", *CHILDREN)
     }
     correlation = np.corrcoef(list(yaws.values()))
-    assert np.abs(correlation[np.triu_indices(len(yaws), 1)]).max() < 4.0 / np.sqrt(200)
+    assert np.abs(correlation[np.triu_indices(len(yaws), 1)]).max() < 4.0 / np.sqrt(500)
 
 
 @pytest.mark.parametrize("domain", WITH_FACES)
@@ -118,22 +155,13 @@ def test_eyes_are_where_human_eyes_are(domain: str) -> None:
     assert rows[domain] == pytest.approx(rows["human"], abs=0.05 * SIZE)
 
 
-@pytest.mark.parametrize(
-    ("domain", "absent"),
-    [
-        ("dog", {"hair", "glasses"}),
-        ("toon", set()),
-        ("cat", {"brow", "glasses"}),
-        ("wild", {"brow", "glasses"}),
-    ],
-)
-def test_masks_hold_the_regions_of_the_domain(domain: str, absent: set[str]) -> None:
+@pytest.mark.parametrize("domain", SEEN)
+def test_masks_hold_the_regions_of_the_domain(domain: str) -> None:
     masks = render(domain, range(24), img_resolution=SIZE).masks
-    seen = {REGIONS[index] for index in np.unique(masks)}
-    assert seen == set(REGIONS) - absent
+    assert {REGIONS[index] for index in np.unique(masks)} == SEEN[domain]
     # A beard over a scarf hides the neck; nothing else ever disappears.
     for mask in masks:
-        assert min(_area(mask, name) for name in ("skin", "eye", "nose", "cloth")) > 0
+        assert min(_area(mask, name) for name in ALWAYS[domain]) > 0
 
 
 def test_pricked_ears_stand_up_and_hanging_ears_hang() -> None:
@@ -208,6 +236,60 @@ def test_a_flipped_person_is_the_flipped_picture() -> None:
     flipped = render_factors("human_flipped", given, img_resolution=SIZE)
     assert (plain.masks[:, ::-1] != flipped.masks).mean() < 0.001
     assert np.abs(plain.images[:, ::-1].astype(int) - flipped.images).mean() < 0.1
+
+
+def test_a_taller_tower_reaches_higher_and_twins_are_two() -> None:
+    plain = {"tower_place": "front", "tower_top": "battlement", "trees": "none"}
+    changes = [{**plain, "tower_height": -1.0}, {**plain, "tower_height": 1.0}]
+    low, high = _masks("church", 0, changes)
+    tower = REGIONS.index("tower")
+    assert np.nonzero(high == tower)[0].min() < np.nonzero(low == tower)[0].min() - 2
+    (twins,) = _masks("church", 0, [{**plain, "tower_place": "twin"}])
+    columns = (twins == tower).any(axis=0).astype(int)
+    assert np.count_nonzero(np.diff(columns) == 1) == 2
+
+
+def test_hats_and_collars_cover_a_painted_person() -> None:
+    plain = {"headwear": "none", "collar": "lace", "chain": False}
+    bare, hatted = _masks("portrait", 1, [plain, {**plain, "headwear": "hat"}])
+    assert _area(bare, "hat") == 0
+    assert _area(hatted, "hat") > 0.03 * SIZE**2
+
+
+def test_paint_changes_the_picture_and_not_the_mask() -> None:
+    base = {**sample_factors("portrait", 1), "varnish": 0.2, "brush": 0.3}
+    changes = [{}, {"varnish": 1.0}, {"brush": 1.0}]
+    batch = render_factors("portrait", [base | change for change in changes], img_resolution=SIZE)
+    means = batch.images.mean(axis=(1, 2))
+    for other in (1, 2):
+        np.testing.assert_array_equal(batch.masks[0], batch.masks[other])
+        assert (batch.images[0] != batch.images[other]).any()
+    assert means[1, 2] / means[1, 0] < means[0, 2] / means[0, 0] - 0.05  # yellow takes blue
+
+
+def test_waves_of_paint_are_odd_and_even() -> None:
+    turns = np.linspace(-2.0, 2.0, 81, dtype=np.float32)[None]
+    np.testing.assert_allclose(even_wave(-turns), even_wave(turns), atol=1e-5)
+    assert np.abs(wave(turns) + wave(-turns)).max() < 1e-5
+    assert np.abs(wave(turns) - np.sin(2.0 * np.pi * turns)).max() < 0.06
+
+
+def test_patches_keep_an_edge_and_flatten_noise() -> None:
+    noise = np.random.default_rng(0).normal(0.0, 0.02, (32, 32, 3)).astype(np.float32)
+    step = np.where(np.arange(32)[None, :, None] < 16, 0.2, 0.8).astype(np.float32)
+    calm = patches(step + noise, 2)
+    assert np.abs(calm[:, 15] - 0.2).max() < 0.06
+    assert np.abs(calm[:, 16] - 0.8).max() < 0.06
+    assert np.std(calm - step) < 0.75 * np.std(noise)
+
+
+def test_a_bedroom_shows_what_its_factors_name() -> None:
+    bare = {"rug": "none", "picture": "none", "tables": "none"}
+    full = {"rug": "round", "picture": "wide", "tables": "both"}
+    without, furnished = _masks("bedroom", 2, [bare, full])
+    for region in ("rug", "picture", "furniture", "lamp"):
+        assert _area(without, region) == 0
+        assert _area(furnished, region) > 0
 
 
 def test_toon_hair_and_glasses_appear_only_when_asked_for() -> None:

@@ -1,7 +1,14 @@
 """A human bust from factors: stage, clothes, and the parts of the head in order."""
 
 from sa_helpers.clay import primitives as P
-from sa_helpers.clay.human_face import add_brows, add_eyes, add_glasses, add_mouth, place_features
+from sa_helpers.clay.human_face import (
+    Features,
+    add_brows,
+    add_eyes,
+    add_glasses,
+    add_mouth,
+    place_features,
+)
 from sa_helpers.clay.human_hair import add_beard, add_hair
 from sa_helpers.clay.human_head import add_head
 from sa_helpers.clay.human_looks import SIDES, Factors, skin_colour
@@ -17,16 +24,27 @@ def build_scene(factors: Factors) -> Scene:
     with scene.frame(turn_body(factors), pivot=BODY_PIVOT):
         add_clothes(scene, factors)
     with scene.frame(turn_head(factors), pivot=HEAD_PIVOT):
-        add_head(scene, factors)
-        features = place_features(scene, factors)
-        add_eyes(scene, factors, features)
-        add_brows(scene, factors, features)
-        add_mouth(scene, factors, features)
-        add_beard(scene, factors, features)
-        add_hair(scene, factors)
+        features = add_person(scene, factors)
         if factors["glasses"]:
             add_glasses(scene, factors, features)
     return scene
+
+
+def add_person(scene: Scene, factors: Factors) -> Features:
+    """Add the head with its features and hair, and return where the features sit."""
+    add_head(scene, factors)
+    features = place_features(scene, factors)
+    add_eyes(scene, factors, features)
+    add_brows(scene, factors, features)
+    add_mouth(scene, factors, features)
+    add_beard(scene, factors, features)
+    add_hair(scene, factors)
+    return features
+
+
+def torso_width(factors: Factors) -> float:
+    """Width of neck and shoulders, 1 on average."""
+    return 1.0 + 0.10 * factors["jaw"]
 
 
 def add_clothes(scene: Scene, factors: Factors) -> None:
@@ -34,8 +52,14 @@ def add_clothes(scene: Scene, factors: Factors) -> None:
     colour = from_hue(
         factors["clothes_hue_deg"], factors["clothes_saturation"], factors["clothes_value"]
     )
+    add_torso(scene, factors, colour)
+    add_collar(scene, factors, colour, torso_width(factors))
+
+
+def add_torso(scene: Scene, factors: Factors, colour: Colour) -> None:
+    """Add neck and clothed shoulders."""
     skin = scaled(skin_colour(factors), 0.97)
-    wide = 1.0 + 0.10 * factors["jaw"]
+    wide = torso_width(factors)
     scene.start_group()
     scene.add_capsule(
         (0, -0.55, -0.14), (0, -1.45, -0.22), (0.35 * wide, 0.41 * wide), colour=skin, region="neck"
@@ -47,7 +71,6 @@ def add_clothes(scene: Scene, factors: Factors) -> None:
         scene.add_ellipsoid(
             (side * 0.92 * wide, -1.90, -0.2), (0.44, 0.52, 0.46), blend=0.3, **cloth
         )
-    add_collar(scene, factors, colour, wide)
 
 
 def add_collar(scene: Scene, factors: Factors, colour: Colour, wide: float) -> None:

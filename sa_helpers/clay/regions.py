@@ -1,4 +1,4 @@
-"""Names of the mask values, the same in every domain."""
+"""Names of the mask values, the same in every domain: of busts, then of churches and bedrooms."""
 
 REGIONS: tuple[str, ...] = (
     "background",
@@ -12,4 +12,21 @@ REGIONS: tuple[str, ...] = (
     "cloth",
     "hair",
     "glasses",
+    "hat",
+    "sky",
+    "ground",
+    "tree",
+    "wall",
+    "roof",
+    "tower",
+    "window",
+    "door",
+    "floor",
+    "rug",
+    "bed",
+    "pillow",
+    "blanket",
+    "furniture",
+    "lamp",
+    "picture",
 )

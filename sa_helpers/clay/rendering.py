@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sa_helpers.clay import cat, dog, human, human_views, toon, wild
+from sa_helpers.clay import bedroom, cat, church, dog, human, human_views, portrait, toon, wild
 from sa_helpers.clay.factors import Factor, Factors, check_factors, sample
 from sa_helpers.clay.scene import Scene
 from sa_helpers.clay.tiles import TILE
@@ -28,6 +28,9 @@ DOMAINS = {
     "toon": Domain(toon.SPECS, toon.build_scene),
     "cat": Domain(cat.SPECS, cat.build_scene),
     "wild": Domain(wild.SPECS, wild.build_scene),
+    "portrait": Domain(portrait.SPECS, portrait.build_scene),
+    "bedroom": Domain(bedroom.SPECS, bedroom.build_scene),
+    "church": Domain(church.SPECS, church.build_scene),
     "human_right": Domain(human.SPECS, human_views.build_right),
     "human_down": Domain(human.SPECS, human_views.build_down),
     "human_flipped": Domain(human.SPECS, human_views.build_flipped),
@@ -140,16 +143,23 @@ def render_scenes(
     threads = max(1, min(num_threads or _num_cores(), num_scenes))
     if threads == 1:
         for index, scene in enumerate(scenes):
-            trace_image(scene.arrays(), images[index], masks[index])
+            draw(scene, images[index], masks[index])
         return images, masks
     with ThreadPoolExecutor(threads) as pool:
         jobs = [
-            pool.submit(trace_image, scene.arrays(), images[index], masks[index])
+            pool.submit(draw, scene, images[index], masks[index])
             for index, scene in enumerate(scenes)
         ]
         for job in jobs:
             job.result()
     return images, masks
+
+
+def draw(scene: Scene, image: np.ndarray, mask: np.ndarray) -> None:
+    """Render a scene into `image` and `mask`, and finish the picture."""
+    trace_image(scene.arrays(), image, mask)
+    if scene.finish is not None:
+        scene.finish(image)
 
 
 def _num_cores() -> int:

@@ -4,7 +4,7 @@ World axes: x to the right of the image, y up, z towards the camera. A bust stan
 its head about one unit in radius; the frame shows about three units. Lengths are in these units.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,9 +56,14 @@ class Scene:
 
     Within a group the order counts: shapes join what stands before them, carvings and paint
     change what stands before them. Groups join in order, each with its own (usually small) blend.
+
+    Attributes:
+        style: How it is lit and drawn.
+        finish: What is done in place to the finished picture, such as painting over it.
     """
 
     style: Style = field(default_factory=Style)
+    finish: Callable[[np.ndarray], None] | None = None
     _rows: list[list[float]] = field(default_factory=list)
     _codes: list[list[int]] = field(default_factory=list)
     _groups: list[list[float]] = field(default_factory=list)
