@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from sa_helpers import alignment
+from sa_helpers.family import family
 from sa_helpers.latents import z_from_seeds
 from sa_helpers.metrics import perceptual_distance
 from sa_helpers.networks import Generator, GeneratorConfig
@@ -89,6 +90,30 @@ def test_share_and_pace_of_a_known_transition():
 def test_transition_refuses_stages_out_of_order(parent, kimg):
     with pytest.raises(ValueError, match="in order of training"):
         alignment.measure_transition([(k, parent) for k in kimg], SEEDS, truncation_psi=1.0)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+def test_a_child_is_aligned_even_where_its_weights_moved_far(parent, share):
+    stranger, child = new_generator(1), copy.deepcopy(parent)
+    with torch.no_grad():
+        for weight, other in zip(child.parameters(), stranger.parameters(), strict=True):
+            weight.add_(other, alpha=share)
+    assert alignment.are_aligned(parent, child)
+    # Adding independent weights of the same spread leaves a correlation of 1 / sqrt(1 + share^2).
+    expected = (1 + share**2) ** -0.5
+    assert alignment.weight_correlations(parent, child)["conv"] == pytest.approx(expected, abs=0.05)
+
+
+def test_models_of_other_random_weights_are_not_aligned_and_the_reader_is_warned(parent):
+    with pytest.warns(UserWarning, match="trained independently"):
+        assert not alignment.are_aligned(parent, new_generator(1))
+
+
+def test_the_shipped_children_are_aligned_by_a_wide_margin():
+    clay = family("clay")
+    for name in clay.child_names:
+        correlations = alignment.weight_correlations(clay.parent, clay.child(name))
+        assert min(correlations.values()) > 3 * alignment.MIN_CORRELATION
 
 
 def test_latents_of_the_same_mapping_network_do_not_differ(parent):
