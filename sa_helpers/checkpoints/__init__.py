@@ -1,7 +1,33 @@
-"""Checkpoints: networks to files and back, without ever running code that a file carries."""
+"""Checkpoints: networks to files and back, without ever running code that a file carries.
 
+`load` opens every published format of StyleGAN2, `describe` tells what a file holds, `save_model`
+writes our own format, `export` those of other tools, and `convert` goes from one file to another.
+"""
+
+from sa_helpers.checkpoints.detecting import require_weights_file
 from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.checkpoints.loading import LoadedModel, load_model
+from sa_helpers.checkpoints.exporting import (
+    convert,
+    export,
+    to_nvidia_state,
+    to_rosinality_state,
+)
+from sa_helpers.checkpoints.loading import Description, LoadedModel, describe, load
 from sa_helpers.checkpoints.saving import save_model
 
-__all__ = ["CheckpointError", "LoadedModel", "load_model", "save_model"]
+load_model = load  # the name that the trainer and a chapter still use
+
+__all__ = [
+    "CheckpointError",
+    "Description",
+    "LoadedModel",
+    "convert",
+    "describe",
+    "export",
+    "load",
+    "load_model",
+    "require_weights_file",
+    "save_model",
+    "to_nvidia_state",
+    "to_rosinality_state",
+]

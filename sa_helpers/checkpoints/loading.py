@@ -1,24 +1,102 @@
 """Read networks, and say clearly what is wrong where that fails."""
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import struct
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import Tensor, nn
 
+from sa_helpers.checkpoints.contents import W_AVG, Config, Contents, Weights
+from sa_helpers.checkpoints.detecting import open_checkpoint
 from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.checkpoints.own_format import ROLES, SCHEMA_VERSION, model_files
-from sa_helpers.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
+from sa_helpers.networks import (
+    Discriminator,
+    DiscriminatorConfig,
+    Encoder,
+    EncoderConfig,
+    Generator,
+    GeneratorConfig,
+)
 
-_FETCH_AGAIN = "Copy or download the .safetensors and the .json again, both from one source."
+PARTS = ("generator", "discriminator", "encoder")
+_NETWORKS: Mapping[str, Any] = {
+    "generator": Generator,
+    "discriminator": Discriminator,
+    "encoder": Encoder,
+}
 _NUM_SHOWN = 3
+_NUM_AVERAGED = 10_000
+_SEED = 0
+_FAULTS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,  # RecursionError included
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What a checkpoint is, as far as can be told without its weights.
+
+    Attributes:
+        format: Name of the format.
+        num_bytes: Size of the file.
+        generator: Sizes.
+        discriminator: Sizes, or None where there is none.
+        encoder: Sizes, or None where there is none.
+        settings: What else the file says, in its own words: the number of fp16 layers, truncation,
+            options of the training.
+        notes: What the reader had to assume, in sentences.
+    """
+
+    format: str
+    num_bytes: int
+    generator: GeneratorConfig
+    discriminator: DiscriminatorConfig | None
+    encoder: EncoderConfig | None
+    settings: dict[str, Any]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the description as data that JSON can hold."""
+        parts = {part: getattr(self, part) for part in PARTS}
+        return {
+            "format": self.format,
+            "num_bytes": self.num_bytes,
+            **{part: config and config.to_dict() for part, config in parts.items()},
+            "settings": self.settings,
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        """Put the description in a few lines."""
+        sizes = self.generator
+        rows = {
+            "format": f"{self.format}, {self.num_bytes / 1e6:.1f} MB",
+            "generator": f"{sizes.img_resolution} px, z {sizes.z_dim}, w {sizes.w_dim}, "
+            f"{sizes.num_mapping_layers} mapping layers, clamp {sizes.conv_clamp}",
+            "channels": ", ".join(f"{r}: {n}" for r, n in sizes.channels.items()),
+            "discriminator": "yes" if self.discriminator else "no",
+            "encoder": "yes" if self.encoder else "no",
+            "settings": json.dumps(self.settings, sort_keys=True),
+        }
+        lines = [f"{name:<14} {value}" for name, value in rows.items()]
+        return "\n".join([*lines, *(f"{'note':<14} {note}" for note in self.notes)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,145 +106,167 @@ class LoadedModel:
     Attributes:
         generator: In evaluation mode, float32.
         discriminator: The same, or None where the checkpoint has none.
-        record: How the model came about, as its maker wrote it.
+        encoder: The same.
+        description: Format, sizes and settings.
+        record: How the model came about, as its maker wrote it; empty in foreign formats.
         sha256: Of the file of weights, which is how a child's record names its parent.
     """
 
     generator: Generator
     discriminator: Discriminator | None
+    encoder: Encoder | None
+    description: Description
     record: dict[str, Any]
     sha256: str
 
 
-def load_model(path: str | Path, *, device: torch.device | None = None) -> LoadedModel:
-    """Read what `save_model` wrote, after checking its SHA-256.
+def load(
+    path: str | Path,
+    *,
+    device: torch.device | None = None,
+    parts: Collection[str] = PARTS,
+) -> LoadedModel:
+    """Open a StyleGAN2 checkpoint of any published format, without running anything of it.
+
+    NVIDIA's pickles (PyTorch and TensorFlow), rosinality's files and their descendants (e4e, pSp,
+    StyleGAN-NADA), and what `save_model` and `export` wrote. The format is told by the content, not
+    by the name. Weights are in memory once.
 
     Args:
-        path: With or without ending.
+        path: Of the file; of our own format with or without ending.
         device: Where to put the networks; None means the CPU.
+        parts: Which of `PARTS` to load, besides the generator.
 
     Raises:
-        CheckpointError: A missing, damaged or mismatching file; cause and remedy are stated.
+        CheckpointError: A missing, damaged, foreign or harmful file; cause and remedy are stated.
     """
-    weights_path, json_path = model_files(path)
-    description = _read_description(json_path)
-    tensors = _read_tensors(weights_path, description["weights"])
-    unknown = sorted(n for n in tensors if n.partition(".")[0] not in ROLES)
-    if unknown:
-        raise CheckpointError(f"{weights_path} has unknown tensors {unknown[:_NUM_SHOWN]}.")
-    with torch.random.fork_rng(devices=[]):  # Initial weights must not use up random numbers.
-        with _explaining("generator", json_path):
-            generator = Generator(GeneratorConfig.from_dict(description["generator"]))
-        discriminator = None
-        if description["discriminator"] is not None:
-            with _explaining("discriminator", json_path):
-                config = DiscriminatorConfig.from_dict(description["discriminator"])
-                discriminator = Discriminator(config)
-    target = device or torch.device("cpu")
-    for role, network in (("generator", generator), ("discriminator", discriminator)):
-        if network is not None:
-            _fill(role, network, tensors, weights_path)
-            network.eval().to(target)
-    return LoadedModel(
-        generator=generator,
-        discriminator=discriminator,
-        record=description["record"],
-        sha256=description["weights"]["sha256"],
+    path = Path(path)
+    with _explaining(path), open_checkpoint(path) as (contents, sha256):
+        networks = {
+            part: _build(part, contents, path).to(device or torch.device("cpu"))
+            for part in PARTS
+            if part in contents.configs and part in {*parts, "generator"}
+        }
+        return LoadedModel(
+            generator=cast(Generator, networks["generator"]),
+            discriminator=cast(Discriminator | None, networks.get("discriminator")),
+            encoder=cast(Encoder | None, networks.get("encoder")),
+            description=_description(contents, path),
+            record=contents.record,
+            sha256=sha256(),
+        )
+
+
+def describe(path: str | Path) -> Description:
+    """Tell what a checkpoint holds, by its structure; the weights stay on the disk.
+
+    Raises:
+        CheckpointError: As `load`, but for what is wrong with the numbers themselves.
+    """
+    path = Path(path)
+    with _explaining(path), open_checkpoint(path) as (contents, _):
+        return _description(contents, path)
+
+
+def _description(contents: Contents, path: Path) -> Description:
+    return Description(
+        format=contents.format,
+        num_bytes=path.stat().st_size if path.is_file() else _own_size(path),
+        generator=cast(GeneratorConfig, contents.configs["generator"]),
+        discriminator=cast(DiscriminatorConfig | None, contents.configs.get("discriminator")),
+        encoder=cast(EncoderConfig | None, contents.configs.get("encoder")),
+        settings=contents.settings,
+        notes=contents.notes,
     )
 
 
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(
-            f"{path} cannot be read ({error.strerror}). "
-            "A model is a .safetensors and a .json of the same name in one folder."
-        ) from error
-
-
-def _read_description(path: Path) -> dict[str, Any]:
-    try:
-        description = json.loads(_read_bytes(path))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not valid JSON ({error}). {_FETCH_AGAIN}") from error
-    if not isinstance(description, dict) or "schema_version" not in description:
-        raise CheckpointError(
-            f"{path} does not describe a model: it has no schema_version. "
-            "Point to a file that save_model wrote."
-        )
-    version = description["schema_version"]
-    if version != SCHEMA_VERSION:
-        raise CheckpointError(
-            f"{path} has schema version {version!r}; this release reads {SCHEMA_VERSION}. "
-            "Update sa_helpers, or save the model again."
-        )
-    expected = {"generator": dict, "discriminator": dict | None, "weights": dict, "record": dict}
-    wrong = [
-        key
-        for key, kind in expected.items()
-        if key not in description or not isinstance(description[key], kind)
-    ]
-    if wrong:
-        raise CheckpointError(f"{path} lacks {wrong}, or they are of a wrong type. {_FETCH_AGAIN}")
-    return description
-
-
-def _read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, Tensor]:
-    content = _read_bytes(path)
-    if expected.get("num_bytes") != len(content):
-        raise CheckpointError(
-            f"{path} has {len(content)} bytes; its JSON expects {expected.get('num_bytes')}. "
-            f"It was cut short or replaced. {_FETCH_AGAIN}"
-        )
-    digest = hashlib.sha256(content).hexdigest()
-    if expected.get("sha256") != digest:
-        raise CheckpointError(
-            f"{path} has SHA-256 {digest}; its JSON expects {expected.get('sha256')}. "
-            f"It was changed or belongs to another JSON. {_FETCH_AGAIN}"
-        )
-    try:
-        return load(content)
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} is no safetensors file ({error}). {_FETCH_AGAIN}") from error
+def _own_size(path: Path) -> int:
+    return path.with_name(f"{path.name}.safetensors").stat().st_size
 
 
 @contextmanager
-def _explaining(role: str, path: Path) -> Iterator[None]:
-    """Turn what a senseless config raises into an error with a remedy."""
+def _explaining(path: Path) -> Iterator[None]:
+    """Whatever a damaged file makes go wrong is one error, with a remedy."""
     try:
         yield
-    except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+    except CheckpointError:
+        raise
+    except _FAULTS as error:
         raise CheckpointError(
-            f"The {role} config of {path} makes no network ({error}). {_FETCH_AGAIN}"
+            f"{path} is damaged or no StyleGAN2 checkpoint ({type(error).__name__}: "
+            f"{str(error)[:200]}). Download it again, or save it again with the code that made it."
         ) from error
 
 
-def _fill(role: str, network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    prefix = f"{role}."
-    weights = {
-        name.removeprefix(prefix): value.float()
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }
-    _check_weights(role, network.state_dict(), weights, path)
-    network.load_state_dict(weights)
+def _build(part: str, contents: Contents, path: Path) -> nn.Module:
+    """Make a network around the weights of a file.
+
+    It is laid out without memory first, so that its own random weights never exist.
+    """
+    config = contents.configs[part]
+    with torch.device("meta"):
+        network = _layout(part, config, path)
+    weights, expected = contents.weights[part], network.state_dict()
+    lacks = contents.lacks if part == "generator" else frozenset()
+    absent = {name for name in expected if name.endswith(tuple(lacks))}
+    _check_shapes(part, {n: v for n, v in expected.items() if n not in absent}, weights, path)
+    drawn = _draw({name: expected[name].shape for name in absent})
+    network.load_state_dict({**_read_all(part, weights, path), **drawn}, assign=True)
+    network.eval()
+    if W_AVG in absent:
+        _set_w_avg(cast(Generator, network))
+    return network
 
 
-def _check_weights(
-    role: str, expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], path: Path
-) -> None:
+def _layout(part: str, config: Config, path: Path) -> nn.Module:
+    try:
+        network = _NETWORKS[part](config)
+    except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(
+            f"The {part} config of {path} makes no network ({error}). Get the file again."
+        ) from error
+    return cast(nn.Module, network)
+
+
+def _check_shapes(part: str, expected: Mapping[str, Tensor], weights: Weights, path: Path) -> None:
     problems = [f"{name} is missing" for name in sorted(expected.keys() - weights.keys())]
     problems += [f"{name} is unknown" for name in sorted(weights.keys() - expected.keys())]
     for name in sorted(expected.keys() & weights.keys()):
-        given, wanted = tuple(weights[name].shape), tuple(expected[name].shape)
-        if given != wanted:
-            problems.append(f"{name} has shape {given}, the config means {wanted}")
-        elif not weights[name].isfinite().all():
+        shape, wanted = weights[name].shape, tuple(expected[name].shape)
+        if shape != wanted:
+            problems.append(f"{name} has shape {shape}, the config means {wanted}")
+    _raise_if_any(problems, part, path)
+
+
+def _read_all(part: str, weights: Weights, path: Path) -> dict[str, Tensor]:
+    state, problems = {}, []
+    for name in sorted(weights):
+        state[name] = weights[name].read().float().contiguous()
+        if not state[name].isfinite().all():
             problems.append(f"{name} holds NaN or infinity")
+    _raise_if_any(problems, part, path)
+    return state
+
+
+def _raise_if_any(problems: list[str], part: str, path: Path) -> None:
     if problems:
         shown = "; ".join(problems[:_NUM_SHOWN])
         raise CheckpointError(
-            f"The {role} in {path} does not fit its JSON: {shown} ({len(problems)} in all). "
-            f"{_FETCH_AGAIN} If you made it, save it again with save_model."
+            f"The {part} in {path} does not fit: {shown} ({len(problems)} in all). Download or "
+            "copy the file again, from one source; if you made it, save it again, from before it "
+            "diverged."
         )
+
+
+def _draw(shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
+    """Draw what a file lacks: its noise maps, and a place for the mean latent."""
+    random = torch.Generator().manual_seed(_SEED)
+    return {name: torch.randn(shapes[name], generator=random) for name in sorted(shapes)}
+
+
+@torch.inference_mode()
+def _set_w_avg(generator: Generator) -> None:
+    """Compute the mean latent, as the code does whose checkpoints lack it."""
+    random = torch.Generator().manual_seed(_SEED)
+    z = torch.randn(_NUM_AVERAGED, generator.config.z_dim, generator=random)
+    generator.w_avg.copy_(generator.mapping(z).mean(dim=0))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.own_format import SCHEMA_VERSION, model_files
-from sa_helpers.networks import Discriminator, Generator
+from sa_helpers.networks import Discriminator, Encoder, Generator
 from sa_helpers.runtime import replacing
 
 
@@ -21,18 +21,20 @@ def save_model(
     discriminator: Discriminator | None = None,
     *,
     record: dict[str, Any],
+    encoder: Encoder | None = None,
     dtype: torch.dtype = torch.float16,
 ) -> Path:
     """Write `path.safetensors` and `path.json`, and return the path of the former.
 
     Each file appears complete or not at all. The weights come first, so a stop in between leaves
-    a JSON whose SHA-256 does not match, which `load_model` reports.
+    a JSON whose SHA-256 does not match, which `load` reports.
 
     Args:
         path: Without ending; its folder is made.
         generator: Usually the moving average.
         discriminator: Optional; needed to continue training.
         record: How the model came about; anything that JSON can hold, without NaN.
+        encoder: Optional; inverts images of the generator's domain.
         dtype: Of the stored weights; float16 halves the file and is invisible in images.
 
     Raises:
@@ -40,14 +42,17 @@ def save_model(
             JSON cannot hold; nothing is written.
     """
     weights_path, json_path = model_files(path)
-    tensors = _stored_tensors("generator", generator, dtype)
-    if discriminator is not None:
-        tensors |= _stored_tensors("discriminator", discriminator, dtype)
+    parts: dict[str, Any] = {"generator": generator, "discriminator": discriminator}
+    if encoder is not None:
+        parts["encoder"] = encoder
+    tensors: dict[str, Tensor] = {}
+    for part, network in parts.items():
+        if network is not None:
+            tensors |= _stored_tensors(part, network, dtype)
     weights = save(tensors)
     description = {
         "schema_version": SCHEMA_VERSION,
-        "generator": generator.config.to_dict(),
-        "discriminator": None if discriminator is None else discriminator.config.to_dict(),
+        **{part: network and network.config.to_dict() for part, network in parts.items()},
         "weights": {
             "sha256": hashlib.sha256(weights).hexdigest(),
             "num_bytes": len(weights),
@@ -56,23 +61,23 @@ def save_model(
         "record": record,
     }
     text = _to_json(description, json_path)
-    for path_, content in ((weights_path, weights), (json_path, text.encode())):
-        with replacing(path_) as stream:
+    for file, content in ((weights_path, weights), (json_path, text.encode())):
+        with replacing(file) as stream:
             stream.write(content)
     return weights_path
 
 
-def _stored_tensors(role: str, network: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
+def _stored_tensors(part: str, network: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
     tensors = {}
     for name, value in network.state_dict().items():
         stored = value.detach().to(device="cpu", dtype=dtype).contiguous()
         if not stored.isfinite().all():
             cause = f"overflows {dtype}" if value.isfinite().all() else "is not finite"
             raise CheckpointError(
-                f"{role} {name} {cause}, so nothing was written. "
+                f"{part} {name} {cause}, so nothing was written. "
                 "Save with dtype=torch.float32, or an earlier state if training diverged."
             )
-        tensors[f"{role}.{name}"] = stored
+        tensors[f"{part}.{name}"] = stored
     return tensors
 
 

@@ -1,10 +1,11 @@
-"""StyleGAN2 networks: mapping, synthesis and discriminator, written for reading.
+"""StyleGAN2 networks, mapping, synthesis and discriminator, and encoders; written for reading.
 
 Weights keep the names of the published PyTorch networks, so a checkpoint maps key by key.
 """
 
 from sa_helpers.networks.config import DiscriminatorConfig, GeneratorConfig
 from sa_helpers.networks.discriminator import Discriminator
+from sa_helpers.networks.encoder import Encoder, EncoderConfig
 from sa_helpers.networks.generator import Generator
 from sa_helpers.networks.mapping import MappingNetwork
 from sa_helpers.networks.noise import NoiseSource
@@ -15,6 +16,8 @@ from sa_helpers.networks.truncation import broadcast_w, truncate
 __all__ = [
     "Discriminator",
     "DiscriminatorConfig",
+    "Encoder",
+    "EncoderConfig",
     "Generator",
     "GeneratorConfig",
     "MappingNetwork",
