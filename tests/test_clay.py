@@ -237,7 +237,7 @@ def test_a_factor_changes_its_own_place():
 
 def test_the_mean_colour_of_the_first_people_stays(people):
     assert people.images.mean(axis=(0, 1, 2)) == pytest.approx(GOLDEN_MEAN, abs=0.5)
-    shares = np.bincount(people.masks.ravel(), minlength=len(clay.REGIONS)) / people.masks.size
+    shares = np.bincount(people.masks.ravel(), minlength=len(GOLDEN_SHARES)) / people.masks.size
     assert shares == pytest.approx(GOLDEN_SHARES, abs=0.002)
 
 

@@ -17,7 +17,7 @@ Drawn = Mapping[str, Any]
 
 
 def _rose_window(random: Generator, drawn: Drawn) -> bool:
-    return happens(random, 0.7 if drawn["tower_place"] == "twin" else 0.45)
+    return drawn["tower_place"] != "front" and happens(random, 0.55)
 
 
 def _buttresses(random: Generator, drawn: Drawn) -> bool:
@@ -48,7 +48,7 @@ SPECS: tuple[Factor, ...] = (
         "binary",
         "",
         (False, True),
-        "true with probability 0.7 between twin towers, else 0.45",
+        "true with probability 0.55, never with a tower in front",
         _rose_window,
         ("tower_place",),
     ),

@@ -64,7 +64,7 @@ def add_church(scene: Scene, factors: Factors) -> None:
 
 
 def add_ground(scene: Scene, factors: Factors) -> None:
-    """Add a flat hill, which is also the horizon, and a path to the door."""
+    """Add a flat hill, which is also the horizon."""
     ground = scaled(GROUND[factors["ground"]], 1.0 + 0.10 * factors["ground_shade"])
     scene.start_group(blend=0.02, edge=0.02)
     scene.add_ellipsoid(
