@@ -142,6 +142,12 @@ class TestRebuild:
         assert capsys.readouterr().out.count("finished before") == 2
         assert {p: p.stat().st_mtime_ns for p in runs.rglob("*") if p.is_file()} == before
 
+    def test_a_shipped_model_is_not_judged_again(self, models, capsys):
+        self.make(models, "runs", "parent")
+        assert "shipped" in capsys.readouterr().out
+        self.make(models, "runs", "parent")
+        assert "shipped" not in capsys.readouterr().out
+
     def test_a_model_lost_after_the_last_state_is_written_again(self, models):
         self.make(models, "runs", "parent")
         weights = models.parent.parent / "runs" / "parent" / "model.safetensors"

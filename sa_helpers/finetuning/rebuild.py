@@ -37,12 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = train([*recipe.arguments(options.runs), *threads])
         if status:
             return status
-        if options.ship and recipe.is_shipped:
-            shipped = ship(
-                options.runs / recipe.name,
-                family / recipe.name,
-                num_quality_images=options.num_quality_images,
-            )
+        run, target = options.runs / recipe.name, family / recipe.name
+        if options.ship and recipe.is_shipped and not _is_shipped(run, target):
+            shipped = ship(run, target, num_quality_images=options.num_quality_images)
             print(f"shipped: {shipped}", flush=True)
     return 0
 
@@ -89,6 +86,18 @@ def _training_hours(family: Path) -> Iterator[tuple[str, float]]:
             if origin.get("train_sec") is not None:
                 yield origin["name"], origin["train_sec"] / 3600
             origin = origin.get("parent")
+
+
+def _is_shipped(run: Path, target: Path) -> bool:
+    """Whether the family holds the weights of a run already, judged."""
+    if not target.with_suffix(".json").exists():
+        return False
+    shipped, made = (
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in (target.with_suffix(".json"), run / "model.json")
+    )
+    is_same = shipped["weights"]["sha256"] == made["weights"]["sha256"]
+    return is_same and "quality" in shipped["record"]
 
 
 def ship(run: Path, target: Path, *, num_quality_images: int) -> Path:
