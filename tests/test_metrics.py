@@ -471,3 +471,13 @@ def test_array_keys_stand_for_their_content_and_shape(
         cached_features(key, factory)
     assert factory.num_calls == 3
     assert len(list((tmp_path / "features").iterdir())) == 3
+
+
+def test_gradients_flow_through_a_network_that_was_loaded_without_them() -> None:
+    sys.modules["sa_helpers.metrics.perceptual"]._load.cache_clear()
+    images = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.inference_mode():
+        metrics.perceptual_distance(images, images.flip(3))
+    moved = images.clone().requires_grad_(True)
+    metrics.perceptual_distance(moved, images.flip(3)).sum().backward()
+    assert moved.grad.abs().sum() > 0

@@ -70,8 +70,10 @@ def _check_pair(images_a: Tensor, images_b: Tensor) -> None:
 @lru_cache(maxsize=4)
 def _load(network: str, device: torch.device) -> nn.Module:
     family, _, trunk = network.rpartition("-")
-    module = _shift_tolerant(trunk) if family == "st-lpips" else _published(network, trunk)
-    return freeze(module, device=device)
+    # Kept for callers who want gradients, even if the first caller wants none.
+    with torch.inference_mode(False):
+        module = _shift_tolerant(trunk) if family == "st-lpips" else _published(network, trunk)
+        return freeze(module, device=device)
 
 
 def _published(network: str, trunk: str) -> nn.Module:
