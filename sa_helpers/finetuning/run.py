@@ -7,9 +7,7 @@ snapshots/<kimg>.*    the averaged generator at the kimg that the settings name
 model.*               the finished pair of networks
 """
 
-import io
 import json
-import os
 import pickle
 import time
 from collections.abc import Callable
@@ -21,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sa_helpers import checkpoints, images, metrics
+from sa_helpers import checkpoints, images, metrics, runtime
 from sa_helpers.finetuning.sampling import sample_images, sample_sheet
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import StepReport, Trainer
@@ -190,11 +188,11 @@ class Run:
             "distances": self.distances,
             "train_sec": self.train_sec,
         }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        _replace_atomically(self._state_path, buffer.getvalue())
+        with runtime.replacing(self._state_path) as file:
+            torch.save(state, file)
         record = json.dumps(self.record, indent=1, ensure_ascii=False) + "\n"
-        _replace_atomically(self.folder / "record.json", record.encode())
+        with runtime.replacing(self.folder / "record.json") as file:
+            file.write(record.encode())
 
     def _load_state(self) -> None:
         try:
@@ -247,19 +245,6 @@ class _Averages:
 def _passes(before: float, after: float, interval: float) -> bool:
     """Whether a multiple of `interval` lies in (before, after]."""
     return int(after / interval) > int(before / interval)
-
-
-def _replace_atomically(path: Path, content: bytes) -> None:
-    """Write beside `path`, flush to disk, then rename: a reader sees the old file or the new."""
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _require_same(what: str, stored: dict[str, Any], given: dict[str, Any], folder: Path) -> None:
