@@ -200,10 +200,18 @@ class NumpyScalar(Carried):
         Raises:
             CheckpointError: It is none.
         """
+        return self.stored().read().item()
+
+    def stored(self) -> StoredTensor:
+        """Return the number as a tensor without dimensions.
+
+        Raises:
+            CheckpointError: It is none.
+        """
         dtype, content = self.arguments
         if not isinstance(dtype, NumpyDtype) or _num_bytes(content) > 8:
             raise CheckpointError(f"A number of numpy is damaged. {_WRONG}")
-        return _read_array(dtype, content, ()).item()
+        return StoredTensor((), lambda: _read_array(dtype, content, ()))
 
 
 class NumpyArray(Carried):

@@ -106,17 +106,9 @@ def _check_settings(settings: Mapping[str, Any], name: str) -> None:
 
 
 def _array(value: Any, name: str) -> StoredTensor:
-    if isinstance(value, NumpyScalar):
-        number = value.read()
-        return (
-            NumpyArray((), (1, (), value.arguments[0], False, value.arguments[1])).stored()
-            if (isinstance(number, float))
-            else _no_array(name)
-        )
-    return value.stored() if isinstance(value, NumpyArray) else _no_array(name)
-
-
-def _no_array(name: str) -> StoredTensor:
+    # TensorFlow gives a variable without dimensions as a number.
+    if isinstance(value, NumpyArray | NumpyScalar):
+        return value.stored()
     raise CheckpointError(f"The variable {name!s:.80} is no array. Download the file again.")
 
 
