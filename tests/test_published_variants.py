@@ -3,13 +3,18 @@
 Of these no real file can be part of the project, so the tests write them (`published_files`).
 """
 
+import contextlib
+import functools
 import struct
+import tempfile
 from collections import OrderedDict
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from published_files import (
     encoder_file,
     make_encoder,
@@ -337,4 +342,34 @@ def test_numbers_of_numpy_in_big_endian_are_refused(folder):
     assert mark in content
     path.write_bytes(content.replace(mark, mark[:-1] + b">"))
     with pytest.raises(CheckpointError, match=r"dtype '>f4'"):
+        load(path)
+
+
+@functools.cache
+def sources() -> dict[str, bytes]:
+    """Small files of the formats that the fixtures do not cover."""
+    pair = make_pair(8)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = [tensorflow_pickle(folder / f"tf{p}", *pair, protocol=p) for p in (2, 4)]
+        paths += [nvidia_pickle(folder / f"nvidia{p}", *pair, protocol=p) for p in (3, 5)]
+        paths.append(nada_file(folder / "nada", pair[0]))
+        state = {"g_ema": rosinality_state(pair[0])}
+        torch.save(state, folder / "old", _use_new_zipfile_serialization=False)
+        return {path.name: path.read_bytes() for path in (*paths, folder / "old")}
+
+
+@settings(max_examples=120, deadline=None)
+@given(data=st.data())
+def test_mutated_files_load_or_are_refused_and_nothing_else(data):
+    """Bytes are changed, cut out and repeated; whatever comes of it is a model or one error."""
+    files = sources()
+    content = bytearray(files[data.draw(st.sampled_from(sorted(files)))])
+    for _ in range(data.draw(st.integers(1, 5))):
+        start = data.draw(st.integers(0, len(content) - 1))
+        stop = min(len(content), start + data.draw(st.integers(0, 12)))
+        content[start:stop] = data.draw(st.binary(max_size=12) | st.just(content[start:stop] * 2))
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(CheckpointError):
+        path = Path(folder) / "mutated"
+        path.write_bytes(content)
         load(path)

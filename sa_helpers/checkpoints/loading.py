@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from sa_helpers.checkpoints.contents import W_AVG, Config, Contents, Weights
 from sa_helpers.checkpoints.detecting import open_checkpoint
@@ -204,7 +205,7 @@ def _build(part: str, contents: Contents, path: Path) -> nn.Module:
     It is laid out without memory first, so that its own random weights never exist.
     """
     config = contents.configs[part]
-    with torch.device("meta"):
+    with torch.device("meta"), _WithoutNumbers():
         network = _layout(part, config, path)
     weights, expected = contents.weights[part], network.state_dict()
     lacks = contents.lacks if part == "generator" else frozenset()
@@ -216,6 +217,21 @@ def _build(part: str, contents: Contents, path: Path) -> nn.Module:
     if W_AVG in absent:
         _set_w_avg(cast(Generator, network))
     return network
+
+
+class _WithoutNumbers(TorchFunctionMode):
+    """Leaves initial weights undrawn: on torch's meta device they have none anyway.
+
+    There, random numbers and arithmetic would import torch's compiler, 160 MB of memory.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func is torch.randn:
+            return torch.empty(*args, **(kwargs or {}))
+        is_division = func in (Tensor.div, Tensor.__truediv__)
+        return args[0] if is_division else func(*args, **(kwargs or {}))
 
 
 def _layout(part: str, config: Config, path: Path) -> nn.Module:

@@ -157,23 +157,27 @@ def tensorflow_discriminator(img_resolution: int) -> dict[str, str]:
 
 
 def from_tensorflow(name: str) -> Change:
-    """Change of layout from TensorFlow to ours.
-
-    Kernels are [height, width, in, out] and matrices [in, out]. Only the kernel of the upsampling
-    layer is flipped, because there TensorFlow's code convolves in the other sense. Styles are
-    stored without the 1 that is their mean.
-    """
-    if name.endswith("affine.bias"):
-        return lambda tensor: tensor + 1
+    """Change of layout from TensorFlow to ours: kernels are [height, width, in, out] there."""
     if name.endswith("const") and "noise" in name:
         return lambda tensor: tensor[0, 0]
     if name.endswith("b4.const"):
         return lambda tensor: tensor[0]
-    if name.endswith("conv0.weight") and name.startswith("synthesis."):
-        return lambda tensor: tensor.flip(0, 1).permute(3, 2, 0, 1)
     if not name.endswith("weight"):
         return lambda tensor: tensor
     return lambda tensor: tensor.permute(3, 2, 0, 1) if tensor.ndim == 4 else tensor.t()
+
+
+def numbers_from_tensorflow(name: str) -> Change:
+    """Change of the numbers themselves, after that of the layout.
+
+    Styles are stored without the 1 that is their mean. Only the kernel of the generator's
+    upsampling layer is flipped, because there TensorFlow's code convolves in the other sense.
+    """
+    if name.endswith("affine.bias"):
+        return lambda tensor: tensor + 1
+    if name.startswith("synthesis.") and name.endswith("conv0.weight"):
+        return lambda tensor: tensor.flip(2, 3)
+    return lambda tensor: tensor
 
 
 def largest_block(count: int, *, what: str) -> int:

@@ -145,9 +145,9 @@ def _generator(state: Mapping[str, StoredTensor], w_avg: Any) -> dict[str, Store
     has_noise = any(name.startswith("noises.") for name in state)
     optional = () if has_noise else ("noise_const",)
     found = renamed(state, names, what="generator", is_optional=optional)
-    weights = {name: stored.changed(from_rosinality(name)) for name, stored in found.items()}
+    weights = {name: stored.reshaped(from_rosinality(name)) for name, stored in found.items()}
     if isinstance(w_avg, StoredTensor):
-        weights[W_AVG] = w_avg.changed(lambda tensor: tensor.reshape(-1))
+        weights[W_AVG] = w_avg.reshaped(lambda tensor: tensor.reshape(-1))
     return weights
 
 
@@ -158,7 +158,7 @@ def _discriminator(state: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
     found = renamed(state, names, what="discriminator")
     is_flat = ("bias",)
     return {
-        name: stored.changed(lambda t: t.reshape(-1)) if name.endswith(is_flat) else stored
+        name: stored.reshaped(lambda t: t.reshape(-1)) if name.endswith(is_flat) else stored
         for name, stored in found.items()
     }
 
@@ -173,7 +173,7 @@ def _one_latent(latent: Any) -> Any:
     """The mean latent of W; encoders keep it once for each layer."""
     if not isinstance(latent, StoredTensor) or len(latent.shape) != 2:
         return latent
-    return latent.changed(lambda tensor: tensor[0])
+    return latent.reshaped(lambda tensor: tensor[0])
 
 
 def _encoder(
@@ -214,4 +214,4 @@ def _offset(latent: Any, is_used: bool, config: GeneratorConfig) -> StoredTensor
             "The encoder starts from the mean latent, but the checkpoint has no latent_avg. "
             "Download it again, or take the one that the encoder's authors publish."
         )
-    return latent.changed(lambda tensor: tensor.expand(shape).contiguous())
+    return latent.reshaped(lambda tensor: tensor.expand(shape).contiguous())

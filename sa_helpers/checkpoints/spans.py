@@ -106,14 +106,21 @@ class StoredTensor:
     shape: tuple[int, ...]
     read: Callable[[], Tensor]
 
-    def changed(self, change: Callable[[Tensor], Tensor]) -> "StoredTensor":
-        """Return this tensor with a change that is applied when it is read.
+    def reshaped(self, change: Callable[[Tensor], Tensor]) -> "StoredTensor":
+        """Return this tensor with a change of layout that is applied when it is read.
+
+        Args:
+            change: Moves numbers only, so that its effect on the shape can be found without them.
 
         Raises:
             RuntimeError: The change does not fit the shape.
         """
         shape = change(torch.empty(self.shape, device="meta")).shape
         return StoredTensor(tuple(shape), lambda: change(self.read()))
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> "StoredTensor":
+        """Return this tensor with a change of its numbers that is applied when it is read."""
+        return StoredTensor(self.shape, lambda: change(self.read()))
 
 
 def num_elements(shape: object) -> int:

@@ -14,6 +14,7 @@ from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.names import (
     from_tensorflow,
     largest_block,
+    numbers_from_tensorflow,
     tensorflow_discriminator,
     tensorflow_generator,
 )
@@ -129,7 +130,10 @@ def _discriminator(variables: Mapping[str, StoredTensor]) -> dict[str, StoredTen
 
 
 def _converted(weights: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
-    return {name: stored.changed(from_tensorflow(name)) for name, stored in weights.items()}
+    return {
+        name: stored.reshaped(from_tensorflow(name)).changed(numbers_from_tensorflow(name))
+        for name, stored in weights.items()
+    }
 
 
 def _setting(settings: Mapping[str, Any], name: str, default: Any) -> Any:
