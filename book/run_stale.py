@@ -81,8 +81,9 @@ def fingerprint_parts(notebook: nbformat.NotebookNode, root: Path) -> Iterator[b
     for path in modules:
         yield path.relative_to(root).as_posix().encode()
         yield code_of_module(path).encode()
-    if root / PACKAGE / "family.py" in modules:
-        for path in sorted((root / PACKAGE / "models").rglob("*.safetensors")):
+    if root / PACKAGE / "family" / "__init__.py" in modules:
+        models = root / PACKAGE / "models"
+        for path in sorted([*models.rglob("*.safetensors"), *models.rglob("family.toml")]):
             yield path.relative_to(root).as_posix().encode()
             yield path.read_bytes()
     yield (root / "requirements.lock").read_bytes()

@@ -125,7 +125,9 @@ def project(tmp_path):
     """A small project of the book's layout: one helper, one notebook that prints its answer."""
     (tmp_path / "sa_helpers").mkdir()
     (tmp_path / "sa_helpers" / "answer.py").write_text('"""Answer."""\n\nANSWER = 42\n')
-    (tmp_path / "sa_helpers" / "family.py").write_text("from sa_helpers.answer import ANSWER\n")
+    (tmp_path / "sa_helpers" / "family").mkdir()
+    opening = tmp_path / "sa_helpers" / "family" / "__init__.py"
+    opening.write_text("from sa_helpers.answer import ANSWER\n")
     (tmp_path / "requirements.lock").write_text("nothing==1\n")
     (tmp_path / "notebooks").mkdir()
     cells = [new_markdown_cell("# Title"), new_code_cell("from pathlib import Path")]
@@ -164,6 +166,7 @@ def test_a_failing_cell_leaves_the_notebook_untouched(project, notebook_path):
         ("sa_helpers/answer.py", '"""Answer."""\n\nANSWER = 43\n', True),
         ("sa_helpers/not_imported.py", "ANSWER = 43\n", False),
         ("sa_helpers/models/clay/human.safetensors", "weights", True),
+        ("sa_helpers/models/clay/family.toml", "near = 'dog'", True),
         ("requirements.lock", "nothing==2\n", True),
         ("README.md", "words", False),
     ],

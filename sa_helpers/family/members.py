@@ -1,54 +1,23 @@
-"""Families of aligned models: which there are, who descends from whom, and how to open them.
-
-A family is a folder: one `<name>.safetensors` with its `<name>.json` a model, and the snapshots
-of its training in `snapshots/<name>/<kimg>kimg.*`. Who is whose parent stands in the records.
-"""
+"""The models of a family, opened when asked for."""
 
 import functools
-import json
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sa_helpers import checkpoints
+from sa_helpers.blending import weight_change
+from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.family.downloads import DownloadError, download
+from sa_helpers.family.listing import Listing
 from sa_helpers.networks import Generator
 
-DEFAULT_FAMILY = "clay"
-_SHIPPED = Path(__file__).parent / "models"
-_WEIGHTS = ".safetensors"
-_SNAPSHOT = f"kimg{_WEIGHTS}"
+WEIGHTS = ".safetensors"
+_SNAPSHOT = f"kimg{WEIGHTS}"
 
 
-def shipped_families() -> tuple[str, ...]:
-    """Names of the families that come with the package."""
-    return tuple(sorted({file.parent.name for file in _SHIPPED.glob(f"*/*{_WEIGHTS}")}))
-
-
-def family(name: str | os.PathLike[str] | None = None) -> "Family":
-    """Open a family of aligned models; weights are read when a model is asked for.
-
-    Args:
-        name: A shipped family such as "clay", or the path of a folder with models. None takes the
-            environment variable SA_FAMILY, and "clay" where it is not set.
-
-    Raises:
-        ValueError: No such family or folder, or a folder without a parent and children.
-    """
-    name = name or os.environ.get("SA_FAMILY") or DEFAULT_FAMILY
-    folder = next((f for f in (_SHIPPED / name, Path(name)) if any(f.glob(f"*{_WEIGHTS}"))), None)
-    if folder is None:
-        raise ValueError(
-            f'There is no family "{name}"; expected one of {list(shipped_families())}, or a folder '
-            f"that holds models as <name>{_WEIGHTS} with <name>.json. Check SA_FAMILY if you did "
-            "not name it yourself."
-        )
-    records = {path.stem: _read_record(path) for path in sorted(folder.glob(f"*{_WEIGHTS}"))}
-    return Family(folder.name, folder, records)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Family:
     """The models of one family, opened when asked for and then kept.
 
@@ -57,13 +26,17 @@ class Family:
 
     Attributes:
         name: Of the family.
-        folder: Where its files are.
-        records: Name to record, the JSON beside the weights.
+        folder: What it was opened from.
+        records: Model to record: the JSON beside the weights, or what a `family.toml` says.
+        files: Model to the path of its file; of our own format without ending.
+        listing: What a `family.toml` says, if there is one.
     """
 
     name: str
     folder: Path
     records: Mapping[str, dict[str, Any]]
+    files: Mapping[str, Path]
+    listing: Listing = field(default_factory=Listing)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,6 +50,9 @@ class Family:
         Raises:
             ValueError: None or several could be it.
         """
+        if self.listing.parent is not None:
+            self.record(self.listing.parent)
+            return self.listing.parent
         roots = [name for name in self.records if self.parent_of(name) is None]
         named = [root for root in roots if root in map(self.parent_of, self.records)]
         candidates = named or roots
@@ -115,23 +91,97 @@ class Family:
             )
         return self.model(name)
 
+    @property
+    def near_and_distant(self) -> tuple[str, str]:
+        """Names of the two children that chapters compare, the one with the nearer domain first.
+
+        A `family.toml` may name them. Otherwise they are the two children of the parent whose
+        convolutions moved least and most; a family with a single child gives it twice.
+
+        Raises:
+            ValueError: The parent has no children.
+            CheckpointError: Children have to be opened to tell, and one cannot be.
+        """
+        if self.listing.near is not None and self.listing.distant is not None:
+            return self.listing.near, self.listing.distant
+        names = [name for name in self.records if self.parent_of(name) == self.parent_name]
+        if not names:
+            raise ValueError(
+                f'The parent "{self.parent_name}" of the family "{self.name}" has no children; '
+                "expected one at least. Let their records name it as their parent."
+            )
+        if len(names) > 1:
+            names.sort(key=lambda n: weight_change(self.parent, self.model(n), "conv").relative)
+        return names[0], names[-1]
+
     def model(self, name: str) -> Generator:
         """Open any model of the family, in evaluation mode.
 
         Raises:
             ValueError: No such model; the message lists those that there are.
-            CheckpointError: Its files are damaged.
+            CheckpointError: Its files are damaged, or not on this machine.
         """
-        return _open(self.path(name))
+        path = self.path(name)
+        source = self.listing.sources.get(name)
+        if source is not None and source.is_remote and not path.exists():
+            raise CheckpointError(
+                f'The model "{name}" of the family "{self.name}" is not on this machine, and '
+                f"nothing is downloaded unasked. {self._how_to_get(name)}"
+            )
+        return _open(path)
 
     def path(self, name: str) -> Path:
-        """Path of a model's files, without ending.
+        """Path of a model's file, there or not; of our own format without ending.
 
         Raises:
             ValueError: No such model.
         """
         self.record(name)
-        return self.folder / name
+        return self.files[name]
+
+    def download(self, *names: str) -> list[Path]:
+        """Download models into the cache, or go on where an earlier call was interrupted.
+
+        Models that are there are checked and left. Mind the licences, in the records.
+
+        Args:
+            names: Models; none means all that can be downloaded.
+
+        Returns:
+            The paths of their files.
+
+        Raises:
+            ValueError: No such model.
+            DownloadError: No connection, another file than expected, or a model that programs
+                cannot download; the message says how to get it.
+        """
+        sources = self.listing.sources
+        chosen = names or tuple(name for name, source in sources.items() if source.url)
+        paths = []
+        for name in chosen:
+            path, source = self.path(name), sources.get(name)
+            if source is None or not source.is_remote:
+                paths.append(path)
+            elif source.url is None:
+                if not path.is_file():
+                    raise DownloadError(f'"{name}" is no single file. {self._how_to_get(name)}')
+                paths.append(path)
+            else:
+                size, sha256 = source.num_bytes, source.sha256
+                paths.append(download(source.url, path, num_bytes=size, sha256=sha256))
+        return paths
+
+    def _how_to_get(self, name: str) -> str:
+        source = self.listing.sources[name]
+        by_hand = f"with a browser from {source.page or source.url} to {self.path(name)}"
+        if source.url is None:
+            return f"Get it {by_hand}."
+        size = f" ({source.num_bytes / 1e6:.0f} MB)" if source.num_bytes else ""
+        return (
+            f'Download it{size} with family("{self.name}").download("{name}") or `python -m '
+            f"sa_helpers.family download {self.folder} {name}`, or {by_hand}. Licence: "
+            f"{source.licence or 'not stated'}."
+        )
 
     def record(self, name: str) -> dict[str, Any]:
         """What is known of a model: domain, settings, kimg, versions, curves.
@@ -150,6 +200,7 @@ class Family:
         """Kimg that a model has seen since it left another model of the family, or random weights.
 
         A model that was grown, or continued from another run, counts the kimg of those runs too.
+        It is NaN where no record says it, as of public models.
 
         Raises:
             ValueError: No such model.
@@ -167,11 +218,12 @@ class Family:
     def _sum_over_runs(self, name: str, key: str) -> float:
         """Sum of an entry of the records of a model's own runs."""
         run: dict[str, Any] | None = self.record(name)
-        total = 0.0
+        known = []
         while run and (run is self.records[name] or run["name"] not in self.records):
-            total += float(run.get(key) or 0.0)
+            known.append(run.get(key))
             run = run.get("parent")
-        return total
+        values = [float(value) for value in known if value is not None]
+        return sum(values) if values else float("nan")
 
     def snapshots(self, name: str) -> list[tuple[float, Generator]]:
         """Open the models that were kept on the way from the parent to the child.
@@ -183,11 +235,11 @@ class Family:
         Raises:
             ValueError: No such model.
         """
-        end_kimg = float(self.record(name).get("kimg", float("inf")))
+        end_kimg = float(self.record(name).get("kimg") or "inf")
         files = (self.folder / "snapshots" / name).glob(f"*{_SNAPSHOT}")
         kept = sorted((float(file.name.removesuffix(_SNAPSHOT)), file) for file in files)
         return [
-            (kimg, _open(file.with_name(file.name.removesuffix(_WEIGHTS))))
+            (kimg, _open(file.with_name(file.name.removesuffix(WEIGHTS))))
             for kimg, file in kept
             if 0 < kimg < end_kimg
         ]
@@ -196,27 +248,17 @@ class Family:
         """Open a fine-tuning from end to end: its parent at 0 kimg, its snapshots, the child.
 
         Returns:
-            (kimg, model) in order of training.
+            (kimg, model) in order of training. Where the record does not say how long that took, it
+            counts as 1.
 
         Raises:
             ValueError: No such child.
         """
-        child, kimg = self.child(name), float(self.record(name)["kimg"])
+        child, kimg = self.child(name), float(self.record(name).get("kimg") or 1.0)
         parent = self.model(str(self.parent_of(name)))
         return [(0.0, parent), *self.snapshots(name), (kimg, child)]
 
 
-def _read_record(weights_path: Path) -> dict[str, Any]:
-    path = weights_path.with_suffix(".json")
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["record"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"The record in '{path}' cannot be read ({error!r}); expected the JSON that save_model "
-            "wrote with the weights. Copy both files of the model, or save it again."
-        ) from error
-
-
 @functools.lru_cache(maxsize=64)
 def _open(path: Path) -> Generator:
-    return checkpoints.load_model(path).generator.eval().requires_grad_(False)
+    return checkpoints.load(path, parts=()).generator.requires_grad_(False)

@@ -1,0 +1,57 @@
+"""Command line: `python -m sa_helpers.family list|download`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from sa_helpers.family.downloads import DownloadError
+from sa_helpers.family.members import Family
+from sa_helpers.family.opening import family, known_families
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sa_helpers.family",
+        description="List families of aligned models, and download those that are public.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    what = commands.add_parser("list", help="show the families, or the models of one")
+    what.add_argument("family", nargs="?", help=f"one of {known_families()}, or a folder")
+    how = commands.add_parser("download", help="download models, or go on with it")
+    how.add_argument("family", help=f"one of {known_families()}, or a folder")
+    how.add_argument("names", nargs="*", help="models (default: all that can be downloaded)")
+    return parser.parse_args(arguments)
+
+
+def describe_models(models: Family) -> str:
+    """One line a model: name, parent, whether it is here, licence."""
+    rows = []
+    for name in models.records:
+        source = models.listing.sources.get(name)
+        is_here = source is None or models.path(name).is_file()
+        where = "here" if is_here else "to download" if source and source.url else "by hand"
+        licence = models.record(name).get("licence", "")
+        rows.append(f"{name:<18} {models.parent_of(name) or '-':<14} {where:<12} {licence}")
+    return "\n".join([f"{'model':<18} {'parent':<14} {'file':<12} licence", *rows])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks; the result is the exit status."""
+    options = parse_arguments(arguments)
+    try:
+        if options.family is None:
+            print(*known_families(), sep="\n")
+        elif options.command == "list":
+            print(describe_models(family(options.family)))
+        else:
+            for path in family(options.family).download(*options.names):
+                print(path)
+    except (DownloadError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""From a name to a family."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from sa_helpers.family.listing import FILE_NAME, read_listing
+from sa_helpers.family.members import WEIGHTS, Family
+from sa_helpers.runtime import cache_dir
+
+DEFAULT_FAMILY = "clay"
+_KNOWN = Path(__file__).parent.parent / "models"
+
+
+def shipped_families() -> tuple[str, ...]:
+    """Names of the families whose models come with the package."""
+    return tuple(sorted({file.parent.name for file in _KNOWN.glob(f"*/*{WEIGHTS}")}))
+
+
+def known_families() -> tuple[str, ...]:
+    """Names of all families that the package knows, the public ones to be downloaded included."""
+    listed = {file.parent.name for file in _KNOWN.glob(f"*/{FILE_NAME}")}
+    return tuple(sorted({*shipped_families(), *listed}))
+
+
+def family(name: str | os.PathLike[str] | None = None) -> Family:
+    """Open a family of aligned models; weights are read when a model is asked for.
+
+    Args:
+        name: A family that the package knows ("clay" is shipped, "photo" lists public models of
+            photographs), or the path of a folder with models or with a `family.toml`. None takes
+            the environment variable SA_FAMILY, and "clay" where it is not set.
+
+    Raises:
+        ValueError: No such family or folder, or a damaged `family.toml` or record.
+    """
+    name = name or os.environ.get("SA_FAMILY") or DEFAULT_FAMILY
+    folder = next((f for f in (_KNOWN / name, Path(name)) if _has_models(f)), None)
+    if folder is None:
+        raise ValueError(
+            f'There is no family "{name}"; expected one of {list(known_families())}, or a folder '
+            f"that holds models as <name>{WEIGHTS} with <name>.json, or a {FILE_NAME}. Check "
+            "SA_FAMILY if you did not name it yourself."
+        )
+    listing = read_listing(folder / FILE_NAME)
+    own = {path.stem: _read_record(path) for path in sorted(folder.glob(f"*{WEIGHTS}"))}
+    cache = cache_dir() / "families" / folder.resolve().name
+    listed = {
+        model: (cache if source.is_remote else folder) / source.file
+        for model, source in listing.sources.items()
+    }
+    return Family(
+        name=folder.resolve().name,
+        folder=folder,
+        records={**listing.records, **own},
+        files={**listed, **{model: folder / model for model in own}},
+        listing=listing,
+    )
+
+
+def _has_models(folder: Path) -> bool:
+    return any(folder.glob(f"*{WEIGHTS}")) or (folder / FILE_NAME).is_file()
+
+
+def _read_record(weights_path: Path) -> dict[str, Any]:
+    path = weights_path.with_suffix(".json")
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["record"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"The record in '{path}' cannot be read ({error!r}); expected the JSON that save_model "
+            "wrote with the weights. Copy both files of the model, or save it again."
+        ) from error
