@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from sa_helpers.checkpoints import CheckpointError, load_model, save_model
+from sa_helpers.checkpoints import CheckpointError, load, save_model
 from sa_helpers.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 
 CHANNELS = {4: 4, 8: 3}
@@ -53,7 +53,7 @@ def edit_weights(path: Path, change) -> None:
 def test_round_trip_is_exact_in_float32(tmp_path):
     generator, discriminator = make_networks()
     save_model(tmp_path / "m", generator, discriminator, record=RECORD, dtype=torch.float32)
-    loaded = load_model(tmp_path / "m")
+    loaded = load(tmp_path / "m")
     assert loaded.record == RECORD
     assert loaded.generator.config == generator.config
     assert not loaded.generator.training
@@ -66,7 +66,7 @@ def test_half_precision_is_the_default_and_close(saved):
     generator, _ = make_networks()
     assert {t.dtype for t in load_file(f"{saved}.safetensors").values()} == {torch.float16}
     z = torch.randn(2, 4)
-    loaded = load_model(saved).generator
+    loaded = load(saved).generator
     assert loaded.mapping.fc0.weight.dtype == torch.float32
     torch.testing.assert_close(
         loaded(z, truncation_psi=1.0), generator(z, truncation_psi=1.0), atol=0.01, rtol=0.01
@@ -75,7 +75,7 @@ def test_half_precision_is_the_default_and_close(saved):
 
 def test_a_generator_alone(tmp_path):
     save_model(tmp_path / "new" / "alone", make_networks()[0], record={})
-    assert load_model(tmp_path / "new" / "alone.safetensors").discriminator is None
+    assert load(tmp_path / "new" / "alone.safetensors").discriminator is None
 
 
 def test_dots_in_names_and_no_leftovers(tmp_path):
@@ -83,12 +83,12 @@ def test_dots_in_names_and_no_leftovers(tmp_path):
     assert written == tmp_path / "dog-1.5kimg.safetensors"
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == ["dog-1.5kimg.json", "dog-1.5kimg.safetensors"]
-    assert load_model(tmp_path / "dog-1.5kimg").record == {}
+    assert load(tmp_path / "dog-1.5kimg").record == {}
 
 
 def test_loading_leaves_random_numbers_alone(saved):
     before = torch.random.get_rng_state()
-    load_model(saved)
+    load(saved)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
@@ -106,7 +106,7 @@ def test_a_failed_save_keeps_the_old_files(saved):
     with pytest.raises(CheckpointError, match="cannot become JSON"):
         save_model(saved, make_networks()[0], record={"loss": float("nan")})
     assert Path(f"{saved}.safetensors").read_bytes() == before
-    assert load_model(saved).record == RECORD
+    assert load(saved).record == RECORD
 
 
 def test_a_save_stopped_between_its_files_is_noticed(saved, monkeypatch):
@@ -123,21 +123,21 @@ def test_a_save_stopped_between_its_files_is_noticed(saved, monkeypatch):
         save_model(saved, other, make_networks()[1], record={})
     assert len(list(saved.parent.iterdir())) == 2
     with pytest.raises(CheckpointError, match="SHA-256"):
-        load_model(saved)
+        load(saved)
 
 
 @pytest.mark.parametrize("ending", [".json", ".safetensors"])
 def test_a_missing_file(saved, ending):
     saved.with_suffix(ending).unlink()
     with pytest.raises(CheckpointError, match=rf"tiny\{ending} cannot be read .*same name"):
-        load_model(saved)
+        load(saved)
 
 
 def test_truncated_weights(saved):
     file = saved.with_suffix(".safetensors")
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="cut short"):
-        load_model(saved)
+        load(saved)
 
 
 def test_one_flipped_bit(saved):
@@ -146,7 +146,7 @@ def test_one_flipped_bit(saved):
     content[-1] ^= 1
     file.write_bytes(content)
     with pytest.raises(CheckpointError, match="SHA-256"):
-        load_model(saved)
+        load(saved)
 
 
 def test_no_safetensors_inside(saved):
@@ -155,13 +155,13 @@ def test_no_safetensors_inside(saved):
     sha256 = hashlib.sha256(content).hexdigest()
     edit_json(saved, weights={"sha256": sha256, "num_bytes": len(content)})
     with pytest.raises(CheckpointError, match="no safetensors file"):
-        load_model(saved)
+        load(saved)
 
 
 def test_nan_in_the_weights(saved):
     edit_weights(saved, lambda tensors: tensors["generator.mapping.w_avg"].fill_(torch.nan))
     with pytest.raises(CheckpointError, match=r"mapping\.w_avg holds NaN"):
-        load_model(saved)
+        load(saved)
 
 
 def test_missing_and_unknown_tensors(saved):
@@ -170,13 +170,13 @@ def test_missing_and_unknown_tensors(saved):
 
     edit_weights(saved, rename)
     with pytest.raises(CheckpointError, match=r"out\.bias is missing; b4\.extra is unknown"):
-        load_model(saved)
+        load(saved)
 
 
 def test_tensors_of_no_network(saved):
     edit_weights(saved, lambda tensors: tensors.update(other=torch.zeros(1)))
     with pytest.raises(CheckpointError, match=r"unknown tensors \['other'\]"):
-        load_model(saved)
+        load(saved)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_tensors_of_no_network(saved):
 def test_wrong_descriptions(saved, changes, words):
     edit_json(saved, **changes)
     with pytest.raises(CheckpointError, match=words):
-        load_model(saved)
+        load(saved)
 
 
 _json = st.recursive(
@@ -210,7 +210,7 @@ _shared_folder = settings(
 def test_any_other_json_is_refused_clearly(saved, content):
     saved.with_suffix(".json").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"tiny\.json"):
-        load_model(saved)
+        load(saved)
 
 
 @given(key=st.sampled_from(["generator", "discriminator", "weights"]), value=_json)
@@ -220,10 +220,10 @@ def test_any_other_section_is_refused_clearly(saved, key, value):
     edit_json(saved, **{key: value})
     try:
         if key == "discriminator" and value is None:
-            assert load_model(saved).discriminator is None
+            assert load(saved).discriminator is None
         else:
             with pytest.raises(CheckpointError):
-                load_model(saved)
+                load(saved)
     finally:
         saved.with_suffix(".json").write_text(original)
 
@@ -239,5 +239,5 @@ def test_other_channel_counts_are_named(saved, resolution, num_channels):
     config["channels"] = {str(r): n for r, n in CHANNELS.items()} | {str(resolution): num_channels}
     edit_json(saved, generator=config)
     with pytest.raises(CheckpointError, match=r"has shape .*the config means"):
-        load_model(saved)
+        load(saved)
     saved.with_suffix(".json").write_text(original)

@@ -15,7 +15,7 @@ from sa_helpers.checkpoints.exporting import (
 from sa_helpers.checkpoints.loading import Description, LoadedModel, describe, load
 from sa_helpers.checkpoints.saving import save_model
 
-load_model = load  # the name that the trainer and a chapter still use
+load_model = load  # the trainer's name for it; a chapter uses it too
 
 __all__ = [
     "CheckpointError",
