@@ -19,7 +19,7 @@ from sa_helpers.networks import Generator
 
 Label = TypeVar("Label", bound=Hashable)
 
-# Measured in conv: clay children 0.99 and more; a model and the one grown from it 0.98; two models
+# Measured in conv: clay children 0.98 and more; a model and the one grown from it 0.98; two models
 # trained on the same domain, independently, 0.001 and less.
 MIN_CORRELATION = 0.2
 _CHUNK = 16

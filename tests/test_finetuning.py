@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sa_helpers import clay, images
-from sa_helpers.checkpoints import load_model
+from sa_helpers.checkpoints import load
 from sa_helpers.finetuning import (
     Trainer,
     TrainingImages,
@@ -371,13 +371,13 @@ def finished_run(tmp_path_factory, image_folder) -> Path:
 
 class TestRun:
     def test_a_run_leaves_model_record_sheets_and_snapshots(self, finished_run):
-        model = load_model(finished_run / "model")
+        model = load(finished_run / "model")
         assert model.discriminator is not None
         record = json.loads((finished_run / "record.json").read_text())
         assert record["kimg"] == 0.48
         assert [d["kimg"] for d in record["distance"]["curve"]] == [0.0, 0.4, 0.48]
         assert "efficientnet-lite0" in record["distance"]["name"].lower()
-        assert load_model(finished_run / "snapshots" / "0.16kimg").record["kimg"] == 0.16
+        assert load(finished_run / "snapshots" / "0.16kimg").record["kimg"] == 0.16
         assert len(list((finished_run / "sheets").glob("*.jpg"))) == 3
 
     def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(

@@ -15,8 +15,6 @@ from sa_helpers.checkpoints.exporting import (
 from sa_helpers.checkpoints.loading import Description, LoadedModel, describe, load
 from sa_helpers.checkpoints.saving import save_model
 
-load_model = load  # the trainer's name for it; a chapter uses it too
-
 __all__ = [
     "CheckpointError",
     "Description",
@@ -25,7 +23,6 @@ __all__ = [
     "describe",
     "export",
     "load",
-    "load_model",
     "require_weights_file",
     "save_model",
     "to_nvidia_state",

@@ -148,7 +148,7 @@ def _initial_networks(
             f"--img-resolution {options.img_resolution} goes with training from scratch only; "
             "leave it out, the parent decides."
         )
-    loaded = checkpoints.load_model(origin)
+    loaded = checkpoints.load(origin)
     if loaded.discriminator is None:
         raise ValueError(
             f"{origin} holds no discriminator, which training needs; choose a model that has one."

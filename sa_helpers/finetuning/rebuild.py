@@ -116,7 +116,7 @@ def ship(run: Path, target: Path, *, num_quality_images: int) -> Path:
     Raises:
         CheckpointError: The run has no intact model.
     """
-    model = checkpoints.load_model(run / "model")
+    model = checkpoints.load(run / "model")
     description = json.loads((run / "model.json").read_text(encoding="utf-8"))
     data = model.record["data"]
     if data["kind"] == "clay":
