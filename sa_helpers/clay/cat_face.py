@@ -11,6 +11,8 @@ from sa_helpers.clay.staging import SIDES
 
 Look = Mapping[str, Any]
 LINE: Colour = (0.16, 0.09, 0.10)
+# Distance of a tuft's root from the middle, its height, its direction and its length.
+TUFTS = ((0.52, -0.19, -28.0, 0.53), (0.49, -0.31, -43.0, 0.57), (0.40, -0.38, -61.0, 0.51))
 
 
 class Muzzle(NamedTuple):
@@ -29,6 +31,24 @@ class Muzzle(NamedTuple):
     nose: float
     gap: float
     smile: float
+
+
+def add_tufts(scene: Scene, amount: float, fur: Look, wide: float) -> None:
+    """Add pointed tufts of fur that fan out from the cheeks, outwards and down.
+
+    Args:
+        amount: How far they stand out, 0 (none) to 1.
+        fur: Look of the fur.
+        wide: Width of the head, 1 on average.
+    """
+    if amount <= 0.0:
+        return
+    for side in SIDES:
+        for x, y, angle_deg, reach in TUFTS:
+            angle, length = math.radians(angle_deg), (0.72 + 0.42 * amount) * reach
+            root = (side * x * wide, y, 0.02)
+            end = (side * (x * wide + length * math.cos(angle)), y + length * math.sin(angle), -0.1)
+            scene.add_capsule(root, end, (0.25, 0.02), blend=0.13, **fur)
 
 
 def add_muzzle(scene: Scene, muzzle: Muzzle, fur: Look, pads: Colour) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 from sa_helpers.clay import cat_ears, cat_eyes, cat_face
 from sa_helpers.clay import primitives as P
 from sa_helpers.clay.cat_coat import EYE, NOSE, Coat, coat_colours, paint_body, paint_head
-from sa_helpers.clay.dog_fur import add_ruff
 from sa_helpers.clay.dog_parts import add_collar, add_torso
 from sa_helpers.clay.palettes import mix
 from sa_helpers.clay.scene import Scene
@@ -86,7 +85,7 @@ def add_head(scene: Scene, factors: Factors, coat: Coat, muzzle: cat_face.Muzzle
     scene.add_ellipsoid((0, 0.14, -0.12), (0.82 * wide, 0.68, 0.74), casts=0.8, **fur)
     for side in SIDES:
         scene.add_ellipsoid((side * 0.42 * wide, -0.26, 0.12), (0.42, 0.36, 0.44), blend=0.2, **fur)
-    add_ruff(scene, factors, fur, wide)
+    cat_face.add_tufts(scene, factors["ruff"], fur, wide)
     cat_face.add_muzzle(scene, muzzle, fur, coat.pads)
     paint_head(scene, factors, coat)
     for side in SIDES:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sa_helpers.clay import primitives as P
 from sa_helpers.clay.church_building import BASE_Y, add_front, add_nave, place_nave
 from sa_helpers.clay.church_tower import add_tower, place_towers
 from sa_helpers.clay.palettes import Colour, mix, scaled
-from sa_helpers.clay.scene import Scene, Style, rotation
+from sa_helpers.clay.scene import Scene, Style, Vector, rotation
 
 Factors = Mapping[str, Any]
-STYLE = Style(ambient=0.44, key=0.80, occlusion=0.5, shadow=0.6, shine=0.3, rim=0.08)
+STYLE = Style(ambient=0.44, key=0.80, occlusion=0.5, shadow=0.6, shine=0.3, rim=0.08, steps=80)
 PIVOT = (0.0, BASE_Y, 0.0)
 # Display colours at the horizon and at the top.
 SKY: dict[str, tuple[Colour, Colour]] = {
@@ -30,6 +31,9 @@ LEAVES: dict[str, tuple[Colour, Colour]] = {
     "paving": ((0.26, 0.46, 0.22), (0.52, 0.56, 0.22)),
     "snow": ((0.20, 0.34, 0.26), (0.84, 0.88, 0.90)),
 }
+
+# A cloud's puffs: place across and above its middle, and radius.
+PUFFS = ((-0.50, -0.10, 0.17), (-0.22, 0.0, 0.26), (0.16, 0.08, 0.33), (0.50, -0.06, 0.22))
 
 
 def build_scene(factors: Factors) -> Scene:
@@ -109,19 +113,19 @@ def add_tree(scene: Scene, factors: Factors, x: float, large: bool) -> None:
 def add_clouds(scene: Scene, factors: Factors) -> None:
     """Add up to two clouds far behind, one on each side."""
     bottom, _ = SKY[factors["sky"]]
-    look: dict[str, Any] = {"region": "sky", "gloss": 0.0, "blend": 0.25}
     colour = mix(bottom, (1.0, 1.0, 1.0), 0.55)
     drift = factors["cloud_side"]
-    for share, x, y in (
-        (0.35, 1.7 * drift, 1.15),
-        (0.7, 1.7 * drift - (3.0 if drift > 0 else -3.0), 0.6),
-    ):
-        if factors["cloudiness"] < share:
-            continue
-        scene.start_group(blend=0.02, edge=0.05)
-        for dx, dy, rx, ry in (
-            (0.0, 0.0, 0.62, 0.2),
-            (-0.42, -0.06, 0.36, 0.14),
-            (0.42, -0.06, 0.36, 0.14),
-        ):
-            scene.add_ellipsoid((x + dx, y + dy, -6.0), (rx, ry, 0.3), colour=colour, **look)
+    side = 1.0 if drift > 0.0 else -1.0
+    for share, x, y in ((0.35, 1.7 * drift, 1.15), (0.7, 1.7 * drift - 3.0 * side, 0.6)):
+        if factors["cloudiness"] >= share:
+            add_cloud(scene, (x, y, -6.0), side, colour)
+
+
+def add_cloud(scene: Scene, place: Vector, side: float, colour: Colour) -> None:
+    """Add a cloud heaped up above a flat bottom, higher towards `side`."""
+    x, y, z = place
+    look: dict[str, Any] = {"colour": colour, "region": "sky", "gloss": 0.0, "blend": 0.1}
+    scene.start_group(blend=0.02, edge=0.05)
+    for across, up, radius in PUFFS:
+        scene.add_sphere((x + side * across, y + up, z), radius, **look)
+    scene.add_box((x, y - 0.65, z), (1.2, 0.5, 0.6), blend=0.1, operation=P.CARVE)

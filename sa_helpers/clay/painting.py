@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from sa_helpers.clay.regions import REGIONS
+
 Plane = Float32[np.ndarray, "height width"]
 Picture = Float32[np.ndarray, "height width 3"]
 VARNISH = np.array([1.0, 0.88, 0.66], np.float32)
@@ -19,6 +21,7 @@ GROUND = np.array([0.055, 0.038, 0.024], np.float32)
 # Frequency across and along the stroke, and weight.
 BRISTLES = ((5.0, 1.1, 0.40), (8.7, 1.9, 0.35), (14.3, 2.7, 0.25))
 NUM_THREADS = 32
+FACE = [REGIONS.index(name) for name in ("skin", "brow", "eye", "ear", "nose", "mouth", "neck")]
 
 
 class Manner(NamedTuple):
@@ -41,8 +44,12 @@ class Manner(NamedTuple):
     vignette: float
 
 
-def paint_over(image: UInt8[np.ndarray, "height width 3"], manner: Manner) -> None:
-    """Paint over a square image in place."""
+def paint_over(
+    image: UInt8[np.ndarray, "height width 3"],
+    mask: UInt8[np.ndarray, "height width"],
+    manner: Manner,
+) -> None:
+    """Paint over a square image in place; faces, found by its mask, are painted smoothly."""
     size = image.shape[0]
     place = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * np.float32(2.0 / size) - 1
     x, y = np.broadcast_to(place, (size, size)), np.broadcast_to(-place[:, None], (size, size))
@@ -50,8 +57,9 @@ def paint_over(image: UInt8[np.ndarray, "height width 3"], manner: Manner) -> No
     tint = 1 + np.float32(0.55 * manner.varnish) * (VARNISH - 1)
     picture = picture * tint * (1 - GROUND) + GROUND
     shade = 1 - np.float32(0.34 * manner.vignette) * (x * x + y * y)
-    shade += np.float32(0.05 * manner.canvas) * weave(x, y)
-    relief = np.float32(0.13 * manner.brush) * strokes(x, y, manner)
+    rough = np.where(np.isin(mask, FACE), np.float32(0.25), np.float32(1.0))
+    shade += rough * np.float32(0.05 * manner.canvas) * weave(x, y)
+    relief = rough * np.float32(0.13 * manner.brush) * strokes(x, y, manner)
     light = picture.mean(axis=-1)
     picture = picture * (shade + relief)[..., None] + (relief * (1 - light) * 0.12)[..., None]
     image[:] = (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -115,11 +115,11 @@ def add_cravat(scene: Scene, factors: Factors, colour: Colour) -> None:
     look: dict[str, Any] = {"colour": LINEN, "region": "cloth", "gloss": 0.05}
     tilt = rotation(pitch_deg=-78.0)
     scene.add_ring((0, -1.10, -0.16), (0.43, 0.42), 0.10, turn=tilt, blend=0.05, **look)
-    for y, wide in ((-1.22, 0.15), (-1.38, 0.20), (-1.55, 0.24)):
-        wide *= 1.0 + 0.12 * factors["collar_size"]
-        scene.add_ellipsoid(
-            (0, y, 0.44 + 0.16 * (-1.2 - y)), (wide, 0.12, 0.11), blend=0.02, **look
-        )
+    wide = 1.0 + 0.12 * factors["collar_size"]
+    scene.add_sphere((0, -1.16, 0.33), 0.13, blend=0.03, **look)
+    for x in (-0.10, 0.0, 0.10):
+        bottom = (1.7 * x * wide, -1.62 + 0.6 * abs(x), 0.46 - 0.4 * abs(x))
+        scene.add_capsule((0.4 * x, -1.18, 0.34), bottom, (0.06, 0.13 * wide), blend=0.015, **look)
 
 
 def add_chain(scene: Scene, factors: Factors) -> None:

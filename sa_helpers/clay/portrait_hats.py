@@ -54,14 +54,14 @@ def add_veil(scene: Scene, factors: Factors) -> None:
     look = hat_look(factors) if dark else {**hat_look(factors), "colour": LINEN}
     wide = face_width(factors)
     scene.start_group(blend=0.02, edge=0.015)
-    scene.add_ellipsoid((0, 0.30, -0.20), (1.0 * wide, 0.97, 0.96), casts=0.3, **look)
+    scene.add_ellipsoid((0, 0.32, -0.16), (1.03 * wide, 1.01, 1.15), casts=0.3, **look)
     for side in SIDES:
         scene.add_capsule(
             (side * 0.74 * wide, 0.1, -0.28), (side * 0.82, -1.25, -0.22), (0.32, 0.36), blend=0.2,
             **look,
         )  # fmt: skip
     scene.add_capsule((0, 0.0, -0.5), (0, -1.2, -0.6), (0.55, 0.5), blend=0.2, **look)
-    scene.add_ellipsoid((0, -0.22, 0.86), (0.66 * wide, 1.05, 0.80), blend=0.08, operation=P.CARVE)
+    scene.add_ellipsoid((0, -0.28, 0.90), (0.66 * wide, 1.0, 0.80), blend=0.08, operation=P.CARVE)
     for side in SIDES:  # over the strands of hair that the opening laid bare
         scene.add_capsule(
             (side * 0.80 * wide, 0.30, -0.04),
@@ -73,15 +73,15 @@ def add_veil(scene: Scene, factors: Factors) -> None:
 
 
 def add_bonnet(scene: Scene, factors: Factors) -> None:
-    """Add a linen bonnet with a starched rim."""
+    """Add a linen bonnet that leaves face and neck free, with a starched rim."""
     look: Look = {"colour": LINEN, "region": "hat", "gloss": 0.05}
     wide = face_width(factors)
     scene.start_group(blend=0.02, edge=0.015)
-    scene.add_ellipsoid((0, 0.26, -0.24), (0.98 * wide, 0.93, 0.92), casts=0.2, **look)
-    scene.add_ellipsoid((0, -0.32, 0.84), (0.72 * wide, 1.02, 0.78), blend=0.05, operation=P.CARVE)
+    scene.add_ellipsoid((0, 0.32, -0.16), (1.02 * wide, 1.0, 1.12), casts=0.2, **look)
+    scene.add_ellipsoid((0, -0.32, 0.90), (0.72 * wide, 1.02, 0.84), blend=0.05, operation=P.CARVE)
     scene.add_ellipsoid((0, -1.05, 0.0), (1.4, 0.75, 1.3), blend=0.05, operation=P.CARVE)
     scene.add_ellipsoid(
-        (0, 0.78, 0.30), (0.60 * wide, 0.16, 0.16), turn=rotation(pitch_deg=24.0), blend=0.08,
+        (0, 0.78, 0.74), (0.46 * wide, 0.10, 0.13), turn=rotation(pitch_deg=24.0), blend=0.08,
         **look,
     )  # fmt: skip
 

@@ -159,7 +159,7 @@ def draw(scene: Scene, image: np.ndarray, mask: np.ndarray) -> None:
     """Render a scene into `image` and `mask`, and finish the picture."""
     trace_image(scene.arrays(), image, mask)
     if scene.finish is not None:
-        scene.finish(image)
+        scene.finish(image, mask)
 
 
 def _num_cores() -> int:

@@ -37,6 +37,7 @@ class Style:
         flatness: 0 for round shading, 1 for two flat tones.
         line_darkness: Darkness of the outline, 0 (none) to 1 (black).
         line_width: Width of the outline, in scene units.
+        steps: Most steps of a ray; one that grazes wide ground needs more.
     """
 
     ambient: float = 0.42
@@ -48,6 +49,7 @@ class Style:
     flatness: float = 0.0
     line_darkness: float = 0.0
     line_width: float = 0.0
+    steps: int = 40
 
 
 @dataclass
@@ -59,11 +61,12 @@ class Scene:
 
     Attributes:
         style: How it is lit and drawn.
-        finish: What is done in place to the finished picture, such as painting over it.
+        finish: What is done in place to the finished picture, given its mask, such as painting
+            over it.
     """
 
     style: Style = field(default_factory=Style)
-    finish: Callable[[np.ndarray], None] | None = None
+    finish: Callable[[np.ndarray, np.ndarray], None] | None = None
     _rows: list[list[float]] = field(default_factory=list)
     _codes: list[list[int]] = field(default_factory=list)
     _groups: list[list[float]] = field(default_factory=list)

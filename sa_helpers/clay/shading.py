@@ -23,7 +23,7 @@ WRAP = np.array([0.34, 0.24, 0.20], dtype=np.float32)
 SKY = np.array([0.96, 1.0, 1.08], dtype=np.float32)
 GROUND = np.array([0.74, 0.66, 0.62], dtype=np.float32)
 # Style columns.
-AMBIENT, KEY, OCCLUSION, SHADOW, SHINE, RIM, FLATNESS, LINE_DARKNESS, LINE_WIDTH = range(9)
+AMBIENT, KEY, OCCLUSION, SHADOW, SHINE, RIM, FLATNESS, LINE_DARKNESS, LINE_WIDTH, STEPS = range(10)
 
 
 @compiled

@@ -24,7 +24,7 @@ from sa_helpers.clay.arrays import (
 from sa_helpers.clay.compiling import compiled
 from sa_helpers.clay.materials import LABEL
 from sa_helpers.clay.primitives import FAR, HALF, ONE, ZERO, field_distance
-from sa_helpers.clay.shading import LINE_WIDTH, background, shade
+from sa_helpers.clay.shading import LINE_WIDTH, STEPS, background, shade
 from sa_helpers.clay.tiles import (
     TILE,
     cull_tile,
@@ -35,7 +35,7 @@ from sa_helpers.clay.tiles import (
 )
 
 PACKET = 4 * TILE * TILE
-MAX_STEPS = 40
+DEPTH_STEPS = 40
 HIT_DISTANCE = np.float32(0.003)
 STEP_SCALE = np.float32(0.92)  # the distance to an ellipsoid is of first order only
 MAX_CHOSEN = 512
@@ -60,8 +60,8 @@ def march(
         rays[3, j], rays[4, j] = depth[j], FAR
         depth[j], outlined[j] = -ONE, 0
     order = np.arange(num_rays)
-    active, width = num_rays, scene.style[LINE_WIDTH]
-    for step in range(MAX_STEPS):
+    active, width, num_steps = num_rays, scene.style[LINE_WIDTH], int(scene.style[STEPS])
+    for step in range(num_steps):
         for axis in range(3):
             for j in range(active):
                 points[axis, j] = scene.camera[0, axis] + rays[axis, j] * rays[3, j]
@@ -69,7 +69,7 @@ def march(
         kept = 0
         for j in range(active):
             gap, travelled, ray = work[0, j], rays[3, j], order[j]
-            touches = gap < HIT_DISTANCE or (step == MAX_STEPS - 1 and gap < 10 * HIT_DISTANCE)
+            touches = gap < HIT_DISTANCE or (step == num_steps - 1 and gap < 10 * HIT_DISTANCE)
             grazes = rays[4, j] < width and gap > rays[4, j]
             if touches or grazes:
                 depth[ray] = travelled
@@ -244,7 +244,7 @@ def trace_depths(scene: SceneArrays, origins: Points, directions: Points, depths
     points, work = np.empty((3, num_rays), np.float32), np.empty((7, num_rays), np.float32)
     chosen = np.arange(scene.rows.shape[0])
     depths[:] = ZERO
-    for _ in range(MAX_STEPS):
+    for _ in range(DEPTH_STEPS):
         for axis in range(3):
             for j in range(num_rays):
                 points[axis, j] = origins[axis, j] + directions[axis, j] * depths[j]

@@ -47,7 +47,7 @@ def paint(scene: Scene, center: Vector, radii: Vector, colour: Colour, **more: A
 
 def paint_fox(scene: Scene, factors: Factors, coat: Coat) -> None:
     """Paint white cheeks, chin and lips."""
-    paint(scene, (0.46, -0.44, 0.50), (0.38, 0.27, 0.6), coat.light, roll_deg=24.0)
+    paint(scene, (0.62, -0.52, 0.40), (0.56, 0.25, 0.7), coat.light, roll_deg=-28.0, edge=0.12)
     paint(scene, (0, -0.58, 0.95), (0.36, 0.24, 0.7), coat.light)
 
 
@@ -55,7 +55,7 @@ def paint_wolf(scene: Scene, factors: Factors, coat: Coat) -> None:
     """Paint pale cheeks and brows, and a dark forehead."""
     paint(scene, (0, 0.66, 0.3), (0.34, 0.42, 0.7), coat.dark, edge=0.2)
     paint(scene, (0, 0.12, 0.9), (0.10, 0.40, 0.5), coat.dark, edge=0.12)
-    paint(scene, (0.44, -0.40, 0.50), (0.36, 0.28, 0.6), coat.light, roll_deg=20.0, edge=0.1)
+    paint(scene, (0.60, -0.46, 0.40), (0.54, 0.27, 0.7), coat.light, roll_deg=-28.0, edge=0.16)
     paint(scene, (0, -0.54, 0.95), (0.36, 0.26, 0.7), coat.light, edge=0.08)
     paint(scene, (0.24, 0.30, 0.68), (0.13, 0.075, 0.2), coat.light, roll_deg=14.0)
 

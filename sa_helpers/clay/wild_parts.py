@@ -5,7 +5,6 @@ from typing import Any
 
 from sa_helpers.clay import cat_ears, cat_eyes, cat_face, dog_muzzle
 from sa_helpers.clay import primitives as P
-from sa_helpers.clay.dog_fur import add_ruff
 from sa_helpers.clay.dog_parts import add_torso
 from sa_helpers.clay.palettes import mix, scaled
 from sa_helpers.clay.scene import Scene
@@ -70,7 +69,7 @@ def add_skull(scene: Scene, factors: Factors, coat: Coat) -> dict[str, Any]:
     for side in SIDES:
         scene.add_ellipsoid((side * 0.41 * wide, -0.28, 0.10), (0.41, 0.38, 0.45), blend=0.2, **fur)
         scene.add_ellipsoid((side * 0.24 * wide, 0.29, 0.44), (0.24, 0.17, 0.20), blend=0.15, **fur)
-    add_ruff(scene, {"ruff": factors["ruff"]}, fur, wide)
+    cat_face.add_tufts(scene, factors["ruff"], fur, wide)
     return fur
 
 
