@@ -210,18 +210,18 @@ def edit_channel(
 def channel_effects(
     generator: Generator,
     w_plus: Float[Tensor, "samples num_ws w_dim"],
-    measure: Callable[[Float[Tensor, "samples 3 height width"]], Float[ndarray, " samples"]],
+    measure: Callable[[Float[Tensor, "samples 3 height width"]], Float[ndarray, "samples ..."]],
     *,
     sigmas: Float[Tensor, " total"],
     names: Sequence[str],
     amount: float = 3.0,
-) -> Float[ndarray, "channels samples"]:
+) -> Float[ndarray, "channels samples ..."]:
     """What each channel does to an attribute, per standard deviation of the channel.
 
     Args:
         generator: To edit.
         w_plus: Of the images that are edited.
-        measure: Reads the attribute from images, in its unit.
+        measure: Reads the attribute, or several, from images, each in its unit.
         sigmas: From `channel_sigmas`.
         names: Of the channels.
         amount: Standard deviations to either side; the central difference is taken.

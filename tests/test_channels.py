@@ -9,13 +9,17 @@ from sa_helpers.channels import (
     GRID,
     NO_REGION,
     ChannelRegions,
+    channel_agreement,
     channel_maps,
     discover_channels,
     feature_channels,
     grid_labels,
+    kept_share,
     overlap_by_chance,
+    overlap_columns,
     overlap_scores,
     overlap_table,
+    region_strengths,
 )
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
 from sa_helpers.networks import Generator, GeneratorConfig
@@ -84,6 +88,13 @@ class TestScores:
         maps[0, 3, 3] = 2.0
         assert overlap_scores(maps, self.labels, num_regions=3)[0].argmax() == 2
 
+    def test_strengths_are_means_inside_the_regions(self):
+        maps = torch.zeros(1, 4, 4)
+        maps[0, 0, :2] = torch.tensor([4.0, 2.0])
+        strengths = region_strengths(maps, self.labels, num_regions=4)
+        assert strengths[0, :3].tolist() == [0, 1.5, 0]
+        assert np.isnan(strengths[0, 3]), "an absent region"
+
     def test_masks_are_reduced_by_majority(self):
         masks = np.zeros((1, 64, 64), np.uint8)
         masks[0, :2, :2] = [[1, 1], [1, 0]]
@@ -100,7 +111,11 @@ def regions_of(winners, is_present=None) -> ChannelRegions:
         is_present = np.ones((len(winners), 3))
     names = tuple(f"0_{i}" for i in range(winners.shape[1]))
     return ChannelRegions(
-        names, ("skin", "eye", "ear"), winners, np.asarray(is_present, dtype=bool)
+        names,
+        ("skin", "eye", "ear"),
+        winners,
+        np.asarray(is_present, dtype=bool),
+        np.ones((len(names), 3)),
     )
 
 
@@ -110,6 +125,14 @@ class TestRegions:
         assert found.rates[0, :2].tolist() == [0.5, 1.0]
         assert np.isnan(found.rates[0, 2])
         assert found.localized().tolist() == [1]
+
+    def test_a_region_that_few_images_show_has_no_channels(self):
+        is_present = np.ones((8, 3))
+        is_present[1:, 2] = 0
+        found = regions_of([[2]] + [[1]] * 7, is_present)
+        assert found.rates[0].tolist() == [0, 7 / 8, 1]
+        assert found.localized().tolist() == [1]
+        assert found.localized(min_share=0).tolist() == [2]
 
     def test_a_channel_needs_more_than_three_quarters(self):
         found = regions_of([[1, 1], [1, 1], [1, 1], [1, 0], [1, 0]])
@@ -155,3 +178,62 @@ class TestTables:
         assert counts.mean() == pytest.approx(10, abs=0.3)
         alone = overlap_by_chance(first, first, list(range(20)), num_permutations=5)
         assert alone.tolist() == [20.0] * 5, "a layer of one channel cannot be shuffled"
+
+
+class TestOverlapOfModels:
+    parent = regions_of([[0, 1, 1, 2, 0], [0, 1, 1, 2, 1]])
+    child = regions_of([[0, 1, 0, 0, 0], [0, 1, 0, 1, 0]])
+
+    def test_the_table_counts_regions_of_both_with_totals(self):
+        assert overlap_columns(self.parent, self.child) == {
+            "child, parent": ["skin", "eye", "all"],
+            "skin": [1, "", 1],
+            "eye": [1, 1, 2],
+            "ear": ["", "", 1],
+            "all": [3, 1, ""],
+        }
+
+    def test_the_share_that_is_kept_counts_the_diagonal(self):
+        assert kept_share(self.parent, self.child).mean == pytest.approx(2 / 4)
+        assert kept_share(self.parent, self.parent).mean == 1
+        with pytest.raises(ValueError, match="2 and 1 images"):
+            kept_share(self.parent, self.child.resample(np.array([0])))
+
+    def test_its_interval_tells_how_far_images_differ(self):
+        rng = np.random.default_rng(0)
+        steady = regions_of(np.tile(rng.integers(3, size=30), (8, 1)))
+        moody = regions_of(np.where(rng.random((8, 30)) < 0.25, 0, steady.winners))
+        share = kept_share(steady, moody)
+        assert share.low < share.mean < share.high
+        assert kept_share(steady, steady).low == 1
+
+
+class TestAgreement:
+    layers = (0,) * 40 + (2,) * 24
+
+    def draw(self, seed):
+        return np.random.default_rng(seed).standard_normal((64, 5))
+
+    def test_equal_tables_agree_fully_and_opposite_ones_not_at_all(self):
+        table = self.draw(0)
+        assert channel_agreement(table, 3 * table + 1, self.layers).mean() == pytest.approx(1)
+        assert channel_agreement(table, -table, self.layers).mean() == pytest.approx(-1)
+
+    def test_it_is_the_mean_correlation_within_layers(self):
+        first, second = self.draw(1), self.draw(2)
+        first[40:] += 100.0
+        second[40:] += 100.0
+        correlations = [
+            np.corrcoef(first[rows, k], second[rows, k])[0, 1] * (rows.stop - rows.start) / 64
+            for rows in (slice(0, 40), slice(40, 64))
+            for k in range(5)
+        ]
+        agreement = channel_agreement(first, second, self.layers)
+        assert agreement.mean() == pytest.approx(sum(correlations) / 5)
+        assert abs(agreement.mean()) < 0.3, "that a layer is strong in both is no agreement"
+
+    def test_tables_have_to_match_and_be_finite(self):
+        with pytest.raises(ValueError, match="equal shapes"):
+            channel_agreement(self.draw(0), self.draw(0)[:, :2], self.layers)
+        with pytest.raises(ValueError, match="finite"):
+            channel_agreement(self.draw(0), np.full((64, 5), np.nan), self.layers)

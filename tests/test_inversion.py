@@ -1,11 +1,15 @@
 """Inversion: latents come back, spaces nest, schedules and noise follow their definitions."""
 
+import dataclasses
+
 import pytest
 import torch
 
+from sa_helpers.images import resize
 from sa_helpers.inversion import SPACES, InversionSettings, invert
 from sa_helpers.inversion.optimisation import learning_rate_factor, noise_regularisation
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.metrics import perceptual_distance
 from sa_helpers.networks import Generator, GeneratorConfig
 
 QUICK = InversionSettings(num_steps=60, learning_rate=0.05, latent_noise=0.02, pixel_weight=4.0)
@@ -64,6 +68,7 @@ class TestInvert:
         assert found.losses.shape == (60, 3)
         assert (found.losses[-5:].mean(dim=0) < 0.7 * found.losses[0]).all()
         torch.testing.assert_close(generator.synthesis(found.w_plus), found.images)
+        assert not any(t.requires_grad for t in (found.latents, found.w_plus, found.images))
         assert all(torch.equal(v, before[n]) for n, v in generator.state_dict().items())
 
     def test_images_do_not_influence_each_other(self, generator, targets):
@@ -78,6 +83,36 @@ class TestInvert:
         settings = InversionSettings(num_steps=5, learning_rate=1e-4, latent_noise=0.0)
         found = invert(targets, generator, space="w_plus", settings=settings, start=start)
         assert found.distances.max() < 0.02
+
+    def test_a_search_can_begin_at_the_nearest_sample(self, generator):
+        z = z_from_seeds([3, 7], z_dim=8)
+        targets = generator(z, truncation_psi=0.7)
+        settings = InversionSettings(num_steps=1, num_candidates=10, latent_noise=0.0)
+        for name, space in SPACES.items():
+            found = invert(targets, generator, space=name, settings=settings)
+            assert found.losses[0].max() < 1e-4, "seeds 3 and 7 are among the candidates"
+            if space.is_before_mapping:
+                torch.testing.assert_close(
+                    found.latents, z[:, None].expand_as(found.latents), atol=0.02, rtol=0
+                )
+
+    def test_the_coarse_steps_see_the_images_at_half_size(self, generator, targets):
+        large = torch.nn.functional.interpolate(targets, scale_factor=2.0)
+        torch.manual_seed(0)
+        sizes = dataclasses.replace(
+            generator.config, img_resolution=64, channels={4: 12, 8: 12, 16: 8, 32: 6, 64: 6}
+        )
+        model = Generator(sizes).eval().requires_grad_(False)
+        steps = {"num_steps": 4, "learning_rate": 1e-9, "latent_noise": 0.0, "pixel_weight": 0.0}
+        settings = InversionSettings(**steps, coarse_share=0.5, patience=1)
+        losses = invert(large, model, space="w", settings=settings).losses
+        mean_image = model.synthesis(model.w_avg.expand(3, model.num_ws, -1))
+        fine = perceptual_distance(mean_image, large)
+        coarse = perceptual_distance(
+            resize(mean_image, img_resolution=32), resize(large, img_resolution=32)
+        )
+        torch.testing.assert_close(losses[0], coarse, atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(losses[2], fine, atol=1e-4, rtol=1e-3)
 
     def test_patience_ends_a_search_that_stands_still(self, generator, targets):
         settings = InversionSettings(num_steps=50, learning_rate=1e-12, patience=3)
@@ -103,6 +138,8 @@ class TestInvert:
             invert(targets, generator, space="w", seeds=[1, 2])
         with pytest.raises(ValueError, match="rampup"):
             InversionSettings(rampup=0.0)
+        with pytest.raises(ValueError, match="coarse_share"):
+            InversionSettings(coarse_share=1.0)
 
 
 class TestSchedule:

@@ -24,7 +24,9 @@ from sa_helpers.metrics import (
     frechet_distance,
     kernel_distance,
     manifold_scores,
+    neighbour_distances,
     perceptual_distance,
+    perceptual_distance_to,
 )
 
 
@@ -153,6 +155,22 @@ def test_kernel_distance_agrees_with_torch_fidelity() -> None:
     assert ours.std == pytest.approx(reference["kernel_inception_distance_std"], rel=0.25)
 
 
+def test_kernel_distance_per_image_is_the_jackknife_of_the_whole_distance() -> None:
+    rng = np.random.default_rng(5)
+    features_a, features_b = rng.normal(size=(7, 4)), rng.normal(size=(7, 4)) + 0.5
+    per_image = metrics.kernel_distance_per_image(features_a, features_b)
+    whole = metrics.kernel_distance(features_a, features_b, num_subsets=1).mean
+    assert per_image.mean() == pytest.approx(whole)
+    for index, value in enumerate(per_image):
+        without = metrics.kernel_distance_per_image(np.delete(features_a, index, 0), features_b)
+        assert value == pytest.approx(7 * whole - 6 * without.mean())
+
+
+def test_kernel_distance_per_image_needs_three_images() -> None:
+    with pytest.raises(ValueError, match="2 images in the first set"):
+        metrics.kernel_distance_per_image(np.zeros((2, 4)), np.zeros((5, 4)))
+
+
 def test_kernel_distance_depends_on_its_seed_only(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(10)
     features_a, features_b = rng.normal(size=(50, 8)), rng.normal(size=(40, 8))
@@ -179,6 +197,17 @@ def test_manifold_scores_tell_fidelity_from_diversity() -> None:
     assert 0.4 < dropped.recall < 0.55
     assert 0.4 < dropped.coverage < 0.55
     assert manifold_scores(two_modes, elsewhere) == (0, 0, 0, 0)
+
+
+def test_neighbour_distances_by_hand() -> None:
+    real = np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 10.0], [100.0, 0.0]])
+    images = np.array([[0.0, 0.0], [0.0, 4.0]])
+    found = neighbour_distances(images, real, num_neighbors=2)
+    np.testing.assert_allclose(found, [(0 + 5) / 2, (3 + 4) / 2])
+    alone = neighbour_distances(images[1:], real, num_neighbors=2)
+    np.testing.assert_allclose(alone, found[1:])
+    with pytest.raises(ValueError, match="num_neighbors=5"):
+        neighbour_distances(images, real)
 
 
 def test_manifold_scores_agree_with_torch_fidelity() -> None:
@@ -247,6 +276,22 @@ def test_perceptual_distance_has_finite_gradients_even_on_flat_images() -> None:
     perceptual_distance(flat, _images(1)).sum().backward()
     assert torch.isfinite(flat.grad).all()
     assert flat.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("num_images", [2, 10])
+def test_fixed_targets_give_the_same_distances_and_gradients(num_images: int) -> None:
+    targets, images = _images(num_images, seed=1), _images(num_images, seed=2)
+    distance_to_targets = perceptual_distance_to(targets)
+    results = []
+    for distance in (distance_to_targets, lambda x: perceptual_distance(x, targets)):
+        moved = images.clone().requires_grad_(True)
+        distances = distance(moved)
+        distances.sum().backward()
+        results.append((distances.detach(), moved.grad))
+    torch.testing.assert_close(*(found for found, _ in results))
+    torch.testing.assert_close(*(grad for _, grad in results), rtol=1e-3, atol=1e-6)
+    with pytest.raises(ValueError, match="equal shapes"):
+        distance_to_targets(images[:1])
 
 
 # ------------------------------------------------------------------- features

@@ -14,6 +14,7 @@ from sa_helpers.checkpoints.exporting import (
 )
 from sa_helpers.checkpoints.loading import Description, LoadedModel, describe, load
 from sa_helpers.checkpoints.saving import save_model
+from sa_helpers.checkpoints.small_networks import load_network, save_network
 
 __all__ = [
     "CheckpointError",
@@ -23,8 +24,10 @@ __all__ = [
     "describe",
     "export",
     "load",
+    "load_network",
     "require_weights_file",
     "save_model",
+    "save_network",
     "to_nvidia_state",
     "to_rosinality_state",
 ]

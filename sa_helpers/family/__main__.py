@@ -1,4 +1,4 @@
-"""Command line: `python -m sa_helpers.family list|download`."""
+"""Command line: `python -m sa_helpers.family list|download|survey`."""
 
 import argparse
 import sys
@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from sa_helpers.family.downloads import DownloadError
 from sa_helpers.family.members import Family
 from sa_helpers.family.opening import family, known_families
+from sa_helpers.family.surveying import survey_family
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m sa_helpers.family",
-        description="List families of aligned models, and download those that are public.",
+        description="List families of aligned models, download public ones, survey channels.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     what = commands.add_parser("list", help="show the families, or the models of one")
@@ -21,6 +22,10 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     how = commands.add_parser("download", help="download models, or go on with it")
     how.add_argument("family", help=f"one of {known_families()}, or a folder")
     how.add_argument("names", nargs="*", help="models (default: all that can be downloaded)")
+    which = commands.add_parser("survey", help="find what each channel does (minutes a model)")
+    which.add_argument("family", help=f"one of {known_families()}, or a folder")
+    which.add_argument("names", nargs="*", help="models (default: all)")
+    which.add_argument("--num-images", type=int, default=24, help="default %(default)s")
     return parser.parse_args(arguments)
 
 
@@ -44,9 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(*known_families(), sep="\n")
         elif options.command == "list":
             print(describe_models(family(options.family)))
+        elif options.command == "download":
+            print(*family(options.family).download(*options.names), sep="\n")
         else:
-            for path in family(options.family).download(*options.names):
-                print(path)
+            models = family(options.family)
+            for name in options.names or models.names:
+                print(*survey_family(models, [name], range(options.num_images)), flush=True)
     except (DownloadError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -8,10 +8,13 @@ from typing import Any
 
 from sa_helpers import checkpoints
 from sa_helpers.blending import weight_change
-from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.checkpoints import CheckpointError, LoadedModel
+from sa_helpers.family import companions
 from sa_helpers.family.downloads import DownloadError, download
 from sa_helpers.family.listing import Listing
-from sa_helpers.networks import Generator
+from sa_helpers.inversion import ImageEncoder
+from sa_helpers.networks import Encoder, Generator
+from sa_helpers.survey import ChannelSurvey, load_survey
 
 WEIGHTS = ".safetensors"
 _SNAPSHOT = f"kimg{WEIGHTS}"
@@ -121,6 +124,40 @@ class Family:
             ValueError: No such model; the message lists those that there are.
             CheckpointError: Its files are damaged, or not on this machine.
         """
+        return _open(self._existing_path(name)).generator
+
+    def encoder(self, name: str) -> ImageEncoder:
+        """Open the encoder of a model, from images to latents, in evaluation mode.
+
+        It lies in `encoders/<name>.safetensors`, or in the model's own checkpoint, as those of pSp
+        and e4e do.
+
+        Raises:
+            ValueError: No such model.
+            CheckpointError: It has no encoder, or one that was trained for other weights.
+        """
+        path, model_path = self.encoder_path(name), self._existing_path(name)
+        own = None if path.is_file() else _open_own_encoder(model_path)
+        if own is not None:
+            return own
+        return companions.open_encoder(path, model_path=model_path, sha256=_open(model_path).sha256)
+
+    def encoder_path(self, name: str) -> Path:
+        """Path of the file of a model's encoder, there or not."""
+        self.record(name)
+        return companions.encoder_path(self.folder, name)
+
+    def has_encoder(self, name: str) -> bool:
+        """Tell whether a model has an encoder, without reading its weights where it lies apart.
+
+        Raises:
+            ValueError: No such model.
+            CheckpointError: The model has to be opened to tell, and cannot be.
+        """
+        is_apart = self.encoder_path(name).is_file()
+        return is_apart or _open(self._existing_path(name)).description.encoder is not None
+
+    def _existing_path(self, name: str) -> Path:
         path = self.path(name)
         source = self.listing.sources.get(name)
         if source is not None and source.is_remote and not path.exists():
@@ -128,7 +165,7 @@ class Family:
                 f'The model "{name}" of the family "{self.name}" is not on this machine, and '
                 f"nothing is downloaded unasked. {self._how_to_get(name)}"
             )
-        return _open(path)
+        return path
 
     def path(self, name: str) -> Path:
         """Path of a model's file, there or not; of our own format without ending.
@@ -196,6 +233,42 @@ class Family:
             )
         return self.records[name]
 
+    def domain(self, name: str) -> str:
+        """Domain of the clay world that a model was trained on.
+
+        Raises:
+            ValueError: No such model, or one that was trained on something else.
+        """
+        data = self.record(name).get("data") or {}
+        if data.get("kind") != "clay":
+            raise ValueError(
+                f'"{name}" of the family "{self.name}" was not trained on a domain of the clay '
+                "world, so there is no ground truth to read. Choose a model of the clay family."
+            )
+        return str(data["domain"])
+
+    def readers(self, name: str) -> companions.Readers:
+        """Networks that read the images of a model, where the family has them.
+
+        Raises:
+            ValueError: No such model, or one of no domain of the clay world.
+        """
+        return companions.Readers(self.folder, self.domain(name))
+
+    def has_survey(self, name: str) -> bool:
+        """Whether the channels of a model were surveyed."""
+        return companions.survey_path(self.folder, name).is_file()
+
+    def survey(self, name: str) -> ChannelSurvey:
+        """Open the survey of a model's channels.
+
+        Raises:
+            ValueError: No such model.
+            CheckpointError: It was not surveyed; the message says how to do it.
+        """
+        self.record(name)
+        return load_survey(companions.survey_path(self.folder, name))
+
     def training_kimg(self, name: str) -> float:
         """Kimg that a model has seen since it left another model of the family, or random weights.
 
@@ -239,7 +312,7 @@ class Family:
         files = (self.folder / "snapshots" / name).glob(f"*{_SNAPSHOT}")
         kept = sorted((float(file.name.removesuffix(_SNAPSHOT)), file) for file in files)
         return [
-            (kimg, _open(file.with_name(file.name.removesuffix(WEIGHTS))))
+            (kimg, _open(file.with_name(file.name.removesuffix(WEIGHTS))).generator)
             for kimg, file in kept
             if 0 < kimg < end_kimg
         ]
@@ -260,5 +333,15 @@ class Family:
 
 
 @functools.lru_cache(maxsize=64)
-def _open(path: Path) -> Generator:
-    return checkpoints.load(path, parts=()).generator.requires_grad_(False)
+def _open(path: Path) -> LoadedModel:
+    loaded = checkpoints.load(path, parts=())
+    loaded.generator.requires_grad_(False)
+    return loaded
+
+
+@functools.lru_cache(maxsize=8)
+def _open_own_encoder(path: Path) -> Encoder | None:
+    if _open(path).description.encoder is None:
+        return None
+    encoder = checkpoints.load(path, parts=("encoder",)).encoder
+    return encoder and encoder.requires_grad_(False)

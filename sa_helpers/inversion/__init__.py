@@ -1,6 +1,34 @@
-"""Inversion: from an image to the latent that makes it, by optimisation in Z, Z+, W or W+."""
+"""Inversion: from an image to the latent that makes it, in Z, Z+, W or W+.
 
-from sa_helpers.inversion.optimisation import Inversion, InversionSettings, invert
+By optimisation, by an encoder, or by optimisation that begins with what an encoder says; `invert`
+does all three. `python -m sa_helpers.inversion` trains encoders.
+"""
+
+from sa_helpers.inversion.encoder_training import (
+    EncoderSettings,
+    reconstruction_errors,
+    train_encoder,
+)
+from sa_helpers.inversion.encoding import ImageEncoder, encode
+from sa_helpers.inversion.latent_encoder import LatentEncoder, LatentEncoderConfig
+from sa_helpers.inversion.optimisation import METHODS, Inversion, InversionSettings, invert
 from sa_helpers.inversion.spaces import SPACES, LatentSpace
+from sa_helpers.inversion.storage import load_encoder, save_encoder
 
-__all__ = ["SPACES", "Inversion", "InversionSettings", "LatentSpace", "invert"]
+__all__ = [
+    "METHODS",
+    "SPACES",
+    "EncoderSettings",
+    "ImageEncoder",
+    "Inversion",
+    "InversionSettings",
+    "LatentEncoder",
+    "LatentEncoderConfig",
+    "LatentSpace",
+    "encode",
+    "invert",
+    "load_encoder",
+    "reconstruction_errors",
+    "save_encoder",
+    "train_encoder",
+]

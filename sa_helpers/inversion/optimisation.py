@@ -1,4 +1,4 @@
-"""Inversion by optimisation: change the latent until the image fits.
+"""Inversion: change the latent until the image fits, ask an encoder, or do one after the other.
 
 Source: Karras et al. 2020 (StyleGAN2), Appendix D ("projection"); in Z with truncation as in Wu et
 al. 2022 (StyleAlign), Appendix A.5.
@@ -13,9 +13,14 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from sa_helpers.images import resize
+from sa_helpers.inversion.encoding import ImageEncoder, encode
 from sa_helpers.inversion.spaces import SPACES, LatentSpace
-from sa_helpers.metrics import perceptual_distance
+from sa_helpers.inversion.starting import nearest_samples
+from sa_helpers.metrics import perceptual_distance, perceptual_distance_to
 from sa_helpers.networks import Generator
+
+METHODS = ("optimise", "encoder", "encoder_then_optimise")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +29,8 @@ class InversionSettings:
 
     Args:
         num_steps: Steps at most.
+        num_candidates: Images to draw, of which each search begins at the nearest; 0 begins at the
+            mean, as Karras et al. do.
         learning_rate: Of Adam at its highest.
         rampup: Share of the steps in which the learning rate grows linearly from zero.
         rampdown: Share of the steps, at the end, in which it falls along a cosine.
@@ -32,6 +39,10 @@ class InversionSettings:
         latent_noise_share: Share of the steps after which it has faded.
         truncation_psi: For Z and Z+; the paper uses 0.7.
         network: Perceptual distance, see `metrics.perceptual_distance`.
+        perceptual_px: Larger images are reduced to this side for it; the default is that of Karras
+            et al.
+        coarse_share: Share of the steps, at the beginning, in which it is taken at half that side,
+            for a quarter of its cost. The steps after it see the fine detail.
         pixel_weight: Weight of the mean squared pixel difference beside it.
         noise_weight: Weight of the regularisation of the noise maps; None leaves them alone, which
             is right for models without noise.
@@ -40,6 +51,7 @@ class InversionSettings:
     """
 
     num_steps: int = 500
+    num_candidates: int = 0
     learning_rate: float = 0.1
     rampup: float = 0.05
     rampdown: float = 0.25
@@ -47,6 +59,8 @@ class InversionSettings:
     latent_noise_share: float = 0.75
     truncation_psi: float = 0.7
     network: str = "st-lpips-alex"
+    perceptual_px: int = 256
+    coarse_share: float = 0.0
     pixel_weight: float = 1.0
     noise_weight: float | None = None
     patience: int | None = None
@@ -59,6 +73,8 @@ class InversionSettings:
         for name in ("rampup", "rampdown", "latent_noise_share"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected a share in (0, 1].")
+        if not 0 <= self.coarse_share < 1:
+            raise ValueError(f"coarse_share is {self.coarse_share}; expected a share in [0, 1).")
 
 
 @dataclass(frozen=True)
@@ -70,8 +86,8 @@ class Inversion:
         latents: There; one a layer in the plus spaces, else one an image.
         w_plus: What makes the images, truncation included: pass it to any model of the family.
         images: Reconstructions in [-1, 1], nominally.
-        distances: Perceptual distance of each to its target.
-        losses: Of every step and image.
+        distances: Perceptual distance of each to its target, at full size.
+        losses: Of every step and image; no steps where an encoder did it alone.
         noise_maps: One a layer with noise, where these were optimised.
     """
 
@@ -89,6 +105,8 @@ def invert(
     generator: Generator,
     *,
     space: str,
+    method: str = "optimise",
+    encoder: ImageEncoder | None = None,
     settings: InversionSettings | None = None,
     start: Float[Tensor, "images layers dim"] | None = None,
     seeds: Sequence[int] | None = None,
@@ -102,26 +120,34 @@ def invert(
         images: In [-1, 1], of the generator's resolution.
         generator: Left unchanged.
         space: "z", "z_plus", "w" or "w_plus".
+        method: "optimise" searches, "encoder" takes what an encoder says, "encoder_then_optimise"
+            searches from there.
+        encoder: Of this generator, for the methods that need one: `Family.encoder` has it.
         settings: None takes the defaults.
-        start: Latents of the space to begin with, such as an encoder's; None begins at the mean.
+        start: Latents of the space for "optimise" to begin with; None leaves it to the settings.
         seeds: Of the latent noise, one an image; None takes 0, 1, 2, ….
         report: Called with the step and the mean loss, after every step.
 
     Raises:
-        ValueError: Unknown space, images of another resolution, or not one seed an image.
+        ValueError: Unknown space or method, images of another resolution, not one seed an image, or
+            an encoder that is missing or was trained for another space or truncation.
     """
     settings = settings or InversionSettings()
     seeds = range(len(images)) if seeds is None else seeds
     _check(images, generator, space, seeds)
+    if method != "optimise":
+        asked = _needed_encoder(method, encoder, start)
+        start = encode(images, asked, space=space, truncation_psi=settings.truncation_psi)
     search = _Search(generator, images, SPACES[space], settings, start, seeds)
-    losses = search.run(report)
+    losses = search.run(report, num_steps=0 if method == "encoder" else settings.num_steps)
+    latents = search.latents.detach()
     with torch.no_grad():
-        w_plus = search.w_plus(search.latents)
+        w_plus = search.w_plus(latents)
         found = search.render(w_plus)
         distances = perceptual_distance(found, search.targets, network=settings.network)
     return Inversion(
         space,
-        search.latents.detach(),
+        latents,
         w_plus.contiguous(),
         found,
         distances,
@@ -143,6 +169,35 @@ def _check(images: Tensor, generator: Generator, space: str, seeds: Sequence[int
         raise ValueError(f"There are {len(seeds)} seeds for {len(images)} images; give one each.")
 
 
+def _needed_encoder(
+    method: str, encoder: ImageEncoder | None, start: Tensor | None
+) -> ImageEncoder:
+    if method not in METHODS:
+        raise ValueError(f'There is no method "{method}"; expected one of {list(METHODS)}.')
+    if encoder is None:
+        raise ValueError(
+            f'The method "{method}" needs an encoder; give encoder=..., or use method="optimise".'
+        )
+    if start is not None:
+        raise ValueError(
+            f'The method "{method}" starts with what the encoder says; leave start out, or use '
+            'method="optimise".'
+        )
+    return encoder
+
+
+class _Reduced:
+    """Perceptual distance to fixed targets, at a reduced side."""
+
+    def __init__(self, targets: Tensor, side: int, network: str) -> None:
+        self.side = side
+        reduced = resize(targets, img_resolution=side)
+        self._distance_to = perceptual_distance_to(reduced, network=network)
+
+    def distance(self, images: Tensor) -> Float[Tensor, " images"]:
+        return self._distance_to(resize(images, img_resolution=self.side))
+
+
 class _Search:
     """The state of a search."""
 
@@ -158,20 +213,38 @@ class _Search:
         self.generator, self.space, self.settings = generator, space, settings
         device = generator.w_avg.device
         self.targets = images.to(device)
-        begin = space.start(generator, num_images=len(images)) if start is None else start
+        fine = min(settings.perceptual_px, images.shape[-1])
+        self._fine = _Reduced(self.targets, fine, settings.network)
+        is_needed = settings.coarse_share > 0
+        self._coarse = _Reduced(self.targets, fine // 2, settings.network) if is_needed else None
+        begin = self._begin() if start is None else start
         self.latents = begin.detach().clone().to(device).requires_grad_(True)
         self._noise_scale = settings.latent_noise * space.spread(generator)
         self._rngs = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
         self.noise_maps = self._start_noise() if settings.noise_weight is not None else []
 
-    def run(self, report: Callable[[int, float], None] | None) -> Float[Tensor, "steps images"]:
+    def _begin(self) -> Tensor:
+        num_candidates = self.settings.num_candidates
+        if num_candidates == 0:
+            return self.space.start(self.generator, num_images=len(self.targets))
+        return nearest_samples(
+            self.targets,
+            self.generator,
+            self.space,
+            num_candidates=num_candidates,
+            truncation_psi=self.settings.truncation_psi,
+        )
+
+    def run(
+        self, report: Callable[[int, float], None] | None, *, num_steps: int
+    ) -> Float[Tensor, "steps images"]:
         """Take all steps; returns the losses."""
         settings = self.settings
         optimizer = torch.optim.Adam([self.latents, *self.noise_maps], betas=(0.9, 0.999))
         history: list[Tensor] = []
         best, waited = torch.full((len(self.targets),), math.inf), 0
-        for step in range(settings.num_steps):
-            progress = step / settings.num_steps
+        for step in range(num_steps):
+            progress = step / num_steps
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * learning_rate_factor(progress, settings)
             losses = self._losses(progress)
@@ -184,9 +257,10 @@ class _Search:
                 report(step, float(history[-1].mean()))
             waited = 0 if (history[-1] < best).any() else waited + 1
             best = torch.minimum(best, history[-1])
-            if settings.patience is not None and waited >= settings.patience:
+            is_over = settings.patience is not None and waited >= settings.patience
+            if is_over and progress >= settings.coarse_share:
                 break
-        return torch.stack(history)
+        return torch.stack(history) if history else torch.zeros(0, len(self.targets))
 
     def w_plus(self, latents: Tensor) -> Float[Tensor, "images num_ws w_dim"]:
         psi = self.settings.truncation_psi
@@ -205,7 +279,8 @@ class _Search:
         noise = torch.stack([torch.randn(shape, generator=rng) for rng in self._rngs])
         moved = self.latents + self._noise_scale * fade * noise.to(self.latents)
         images = self.render(self.w_plus(moved))
-        losses = perceptual_distance(images, self.targets, network=settings.network)
+        is_coarse = progress < settings.coarse_share
+        losses = (self._coarse if self._coarse and is_coarse else self._fine).distance(images)
         pixels = (images - self.targets).square().mean(dim=(1, 2, 3))
         losses = losses + settings.pixel_weight * pixels
         if settings.noise_weight is not None:

@@ -6,11 +6,20 @@ name. Numbers of different networks cannot be compared, so print `describe(netwo
 """
 
 from sa_helpers.metrics.catalog import NetworkUnavailableError, describe
-from sa_helpers.metrics.distances import KernelDistance, frechet_distance, kernel_distance
+from sa_helpers.metrics.distances import (
+    KernelDistance,
+    frechet_distance,
+    kernel_distance,
+    kernel_distance_per_image,
+)
 from sa_helpers.metrics.feature_cache import cached_features
 from sa_helpers.metrics.features import extract_features
-from sa_helpers.metrics.manifolds import ManifoldScores, manifold_scores
-from sa_helpers.metrics.perceptual import perceptual_distance
+from sa_helpers.metrics.manifolds import (
+    ManifoldScores,
+    manifold_scores,
+    neighbour_distances,
+)
+from sa_helpers.metrics.perceptual import perceptual_distance, perceptual_distance_to
 
 __all__ = [
     "KernelDistance",
@@ -21,6 +30,9 @@ __all__ = [
     "extract_features",
     "frechet_distance",
     "kernel_distance",
+    "kernel_distance_per_image",
     "manifold_scores",
+    "neighbour_distances",
     "perceptual_distance",
+    "perceptual_distance_to",
 ]

@@ -100,6 +100,44 @@ def kernel_distance(
     return KernelDistance(float(mmd.mean()), float("nan") if is_whole else float(mmd.std()))
 
 
+def kernel_distance_per_image(
+    features_a: Float[ndarray, "num_a num_features"],
+    features_b: Float[ndarray, "num_b num_features"],
+) -> Float64[ndarray, " num_a"]:
+    """One number for each image of the first set; their mean is the unbiased kernel distance.
+
+    They are the jackknife's pseudo-values, so `intervals.bootstrap` of them covers the choice of
+    the first set, and of their differences that of two models' images of the same seeds. The
+    second set, usually the larger one, is taken as given. A single number says nothing about its
+    image.
+
+    Args:
+        features_a: Three images or more.
+        features_b: Two or more.
+
+    Raises:
+        ValueError: Too few images, unequal numbers of features, or values not finite.
+
+    Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, Section 11.5.
+    """
+    features_a, features_b = _check(features_a, features_b)
+    num_a, num_b = len(features_a), len(features_b)
+    if num_a < 3:
+        raise ValueError(f"There are {num_a} images in the first set; expected three or more.")
+    within_a = _kernel_rows(features_a, features_a) - _kernel_diagonal(features_a)
+    within_b = _kernel_rows(features_b, features_b) - _kernel_diagonal(features_b)
+    between = _kernel_rows(features_a, features_b) / num_b
+    mean_a = within_a.sum() / (num_a * (num_a - 1))
+    mean_b = within_b.sum() / (num_b * (num_b - 1))
+    return (2 * within_a - num_a * mean_a) / (num_a - 2) - 2 * between + mean_b
+
+
+def _kernel_rows(features_a: FeaturesA, features_b: FeaturesB) -> Float64[ndarray, " num_a"]:
+    """Sum the kernel over the second set, for each image of the first."""
+    kernel = (features_a @ features_b.T / features_a.shape[1] + 1) ** 3
+    return np.asarray(kernel.sum(axis=1))
+
+
 def _draw_subsets(
     num_images: int, num_subsets: int, size: int, rng: np.random.Generator
 ) -> Float64[ndarray, "num_images num_subsets"]:

@@ -57,6 +57,37 @@ def manifold_scores(
     )
 
 
+def neighbour_distances(
+    features: Float[ndarray, "num_images num_features"],
+    features_real: Float[ndarray, "num_real num_features"],
+    *,
+    num_neighbors: int = 5,
+) -> Float64[ndarray, " num_images"]:
+    """Mean distance of each image to its nearest real ones: how far it is from their domain.
+
+    Unlike a distance of two sets it says something of every single image, so that a few suffice to
+    compare two ways to make them.
+
+    Args:
+        features: Of the images to judge, one or more.
+        features_real: Of the domain; compare numbers that rest on the same set only.
+        num_neighbors: Over how many real images to average.
+
+    Raises:
+        ValueError: Unequal numbers of features, or fewer real images than neighbours.
+    """
+    shapes = features.shape, features_real.shape
+    if shapes[0][1:] != shapes[1][1:] or not 1 <= num_neighbors <= shapes[1][0]:
+        raise ValueError(
+            f"neighbour_distances was given features of shapes {shapes[0]} and {shapes[1]} and "
+            f"num_neighbors={num_neighbors}; expected equally many features, and "
+            "as many real images as neighbours at least. Extract both with the same network."
+        )
+    squared = _pairwise(features, features_real)
+    nearest = np.partition(squared, num_neighbors - 1, axis=1)[:, :num_neighbors]
+    return np.sqrt(nearest).mean(axis=1)
+
+
 def _radii(features: ndarray, num_neighbors: int) -> Float64[ndarray, " num_images"]:
     # The nearest point to a point is itself, at rank 0.
     return np.partition(_pairwise(features, features), num_neighbors, axis=1)[:, num_neighbors]

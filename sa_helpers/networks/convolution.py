@@ -2,8 +2,7 @@
 
 R1 and path-length regularisation differentiate a gradient. Torch's own second derivative of a
 convolution is slow (about ten times), so three operations are defined here that are each other's
-derivatives: convolve, its adjoint towards the input, and its adjoint towards the weight. They have
-no forward derivatives, so where tangents are carried forward torch's own operations take over.
+derivatives: convolve, its adjoint towards the input, and its adjoint towards the weight.
 """
 
 from typing import Any
@@ -12,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd import forward_ad
 
 
 def conv2d(
@@ -24,8 +22,6 @@ def conv2d(
     padding: int = 0,
 ) -> Float[Tensor, "batch channels_out out_height out_width"]:
     """Convolve, in the sense of neural networks (no flip)."""
-    if _carries_tangents():
-        return F.conv2d(x, weight, bias, stride=stride, padding=padding)
     return _Convolution.apply(x, weight, bias, stride, padding)
 
 
@@ -36,8 +32,6 @@ def conv_transpose2d(
     stride: int,
 ) -> Float[Tensor, "batch channels_out out_height out_width"]:
     """Spread every pixel over a window of the output, without padding: the adjoint of `conv2d`."""
-    if _carries_tangents():
-        return F.conv_transpose2d(x, weight, stride=stride)
     sides = [(side - 1) * stride + weight.shape[-1] for side in x.shape[2:]]
     shape = (x.shape[0], weight.shape[1], *sides)
     return _InputAdjoint.apply(x, weight, shape, stride, 0)
@@ -50,14 +44,7 @@ def low_pass_filter(
     padding: int,
 ) -> Float[Tensor, "batch channels out_height out_width"]:
     """Filter every channel with its symmetric kernel."""
-    if _carries_tangents():
-        return F.conv2d(x, kernel, padding=padding, groups=x.shape[1])
     return _LowPass.apply(x, kernel, padding)
-
-
-def _carries_tangents() -> bool:
-    # Defining `jvp` instead would keep torch.compile from tracing these operations.
-    return forward_ad._current_level >= 0
 
 
 def _adjoint(

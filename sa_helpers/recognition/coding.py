@@ -63,6 +63,15 @@ class FactorCoding:
         return tuple(field.name for field in self.fields)
 
     @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the numbers in the vector: the factor, or `factor=category`."""
+        return tuple(
+            f"{field.name}={category}" if field.kind == "categorical" else field.name
+            for field in self.fields
+            for category in (field.categories or ("",))
+        )
+
+    @property
     def num_outputs(self) -> int:
         """Length of the vector."""
         return sum(field.width for field in self.fields)

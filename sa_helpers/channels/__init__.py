@@ -1,0 +1,35 @@
+"""Localized channels of StyleSpace: which single style acts on which region of the picture."""
+
+from sa_helpers.channels.localization import (
+    NO_REGION,
+    ChannelRegions,
+    discover_channels,
+    grid_labels,
+    overlap_scores,
+    region_strengths,
+)
+from sa_helpers.channels.maps import GRID, channel_maps, feature_channels
+from sa_helpers.channels.overlaps import (
+    channel_agreement,
+    kept_share,
+    overlap_by_chance,
+    overlap_columns,
+    overlap_table,
+)
+
+__all__ = [
+    "GRID",
+    "NO_REGION",
+    "ChannelRegions",
+    "channel_agreement",
+    "channel_maps",
+    "discover_channels",
+    "feature_channels",
+    "grid_labels",
+    "kept_share",
+    "overlap_by_chance",
+    "overlap_columns",
+    "overlap_scores",
+    "overlap_table",
+    "region_strengths",
+]

@@ -1,0 +1,121 @@
+"""What lies beside the models of a family: readers, encoders, surveys of channels.
+
+`encoders/<model>.safetensors` gives the latents of an image in the spaces of a model,
+`readers/<domain>.safetensors` reads the factors of a domain, `readers/segmenter_*.safetensors` the
+regions of a group of domains, and `channels/<model>.npz` tells what the channels of a model do.
+"""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.inversion import LatentEncoder, load_encoder
+from sa_helpers.recognition import AttributeNetwork, Segmenter, load_reader
+
+_HOW = "Train one with `python -m sa_helpers.recognition {kind} {path} {domain}`."
+
+
+@dataclass(frozen=True)
+class Readers:
+    """The networks that read the images of one domain, and how well they read held-out samples.
+
+    Everything raises `ValueError` where the family has no such network, and `CheckpointError` where
+    its file is damaged.
+
+    Attributes:
+        folder: Of the family.
+        domain: Of the clay world.
+    """
+
+    folder: Path
+    domain: str
+
+    @property
+    def attributes(self) -> AttributeNetwork:
+        """The network that reads the factors."""
+        return self._attributes[0]
+
+    @property
+    def attribute_scores(self) -> dict[str, dict[str, float]]:
+        """Factor to scores on held-out samples; see `recognition.factor_scores`."""
+        return dict(self._attributes[1]["scores"])
+
+    def well_read(self, *, min_correlation: float = 0.8) -> set[str]:
+        """Numeric factors whose correlation with the truth is at least so high."""
+        scores = self.attribute_scores.items()
+        correlations = {factor: row.get("correlation") or 0.0 for factor, row in scores}
+        return {factor for factor, value in correlations.items() if value >= min_correlation}
+
+    @property
+    def segmenter(self) -> Segmenter:
+        """The network that labels the regions."""
+        return self._segmenter[0]
+
+    @property
+    def segmenter_scores(self) -> dict[str, float]:
+        """Region to intersection over union on held-out samples of the domain."""
+        return dict(self._segmenter[1]["scores"][self.domain])
+
+    @property
+    def _attributes(self) -> tuple[AttributeNetwork, dict[str, Any]]:
+        path = self.folder / "readers" / f"{self.domain}.safetensors"
+        network, record = _load(path) if path.is_file() else (None, {})
+        if not isinstance(network, AttributeNetwork):
+            how = _HOW.format(kind="attributes", path=path, domain=self.domain)
+            raise ValueError(
+                f'The family in {self.folder} reads no factors of "{self.domain}". {how}'
+            )
+        return network, record
+
+    @property
+    def _segmenter(self) -> tuple[Segmenter, dict[str, Any]]:
+        for path in sorted((self.folder / "readers").glob("segmenter_*.safetensors")):
+            network, record = _load(path)
+            if self.domain in record["domains"] and isinstance(network, Segmenter):
+                return network, record
+        path = self.folder / "readers" / "segmenter_mine.safetensors"
+        how = _HOW.format(kind="segmenter", path=path, domain=self.domain)
+        raise ValueError(f'The family in {self.folder} has no segmenter for "{self.domain}". {how}')
+
+
+def encoder_path(folder: Path, name: str) -> Path:
+    """Where the encoder of a model lies, or would lie."""
+    return folder / "encoders" / f"{name}.safetensors"
+
+
+def open_encoder(path: Path, *, model_path: Path, sha256: str) -> LatentEncoder:
+    """Open the encoder of a model.
+
+    Args:
+        path: Of the encoder.
+        model_path: Of the model.
+        sha256: Of the model's weights, which the encoder has to be trained for.
+
+    Raises:
+        CheckpointError: There is none, it is damaged, or it was trained for other weights.
+    """
+    command = f"python -m sa_helpers.inversion encoder {path} {model_path} DOMAIN"
+    if not path.is_file():
+        raise CheckpointError(
+            f'The model "{model_path.stem}" has no encoder: there is no {path}. Train one with '
+            f"`{command}`, or invert by optimisation."
+        )
+    encoder, record = load_encoder(path)
+    if record["model"]["sha256"] != sha256:
+        raise CheckpointError(
+            f"{path} was trained for other weights than those of {model_path}. Train it again with "
+            f"`{command}`, or invert by optimisation."
+        )
+    return encoder
+
+
+def survey_path(folder: Path, name: str) -> Path:
+    """Where the survey of a model lies, or would lie."""
+    return folder / "channels" / f"{name}.npz"
+
+
+@functools.lru_cache(maxsize=16)
+def _load(path: Path) -> tuple[AttributeNetwork | Segmenter, dict[str, Any]]:
+    return load_reader(path)

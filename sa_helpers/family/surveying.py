@@ -1,0 +1,72 @@
+"""Survey the channels of a family's models and keep what was found beside them."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.family.companions import survey_path
+from sa_helpers.family.members import WEIGHTS, Family
+from sa_helpers.survey import ChannelSurvey, save_survey, survey_channels, with_provenance
+
+TRUNCATION_PSI = 0.7
+
+
+def survey_model(models: Family, name: str, seeds: Sequence[int]) -> ChannelSurvey:
+    """Survey one model, with the readers that the family has for its domain.
+
+    Args:
+        models: With a segmenter for the domain; without a reader of factors effects are left out.
+        name: Of the model.
+        seeds: Of the images.
+
+    Raises:
+        ValueError: No such model, or no segmenter for its domain.
+    """
+    readers = models.readers(name)
+    try:
+        attributes = readers.attributes
+    except ValueError:
+        attributes = None
+    survey = survey_channels(
+        models.model(name),
+        seeds,
+        segmenter=readers.segmenter,
+        attributes=attributes,
+        truncation_psi=TRUNCATION_PSI,
+    )
+    return with_provenance(survey, model=name, sha256=weights_sha256(models, name))
+
+
+def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) -> list[Path]:
+    """Survey models and write what was found, except where it is up to date.
+
+    Returns:
+        The paths of the surveys.
+    """
+    paths = []
+    for name in names:
+        path = survey_path(models.folder, name)
+        if not _is_current(models, name, seeds):
+            save_survey(path, survey_model(models, name, seeds))
+        paths.append(path)
+    return paths
+
+
+def weights_sha256(models: Family, name: str) -> str:
+    """Digest of a model's weights file, which says what a survey was made from."""
+    path = models.path(name)
+    weights = path if path.is_file() else path.with_name(path.name + WEIGHTS)
+    return hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
+def _is_current(models: Family, name: str, seeds: Sequence[int]) -> bool:
+    try:
+        provenance = models.survey(name).provenance
+    except CheckpointError:
+        return False
+    return (
+        provenance["sha256"] == weights_sha256(models, name)
+        and provenance["seeds"] == list(seeds)
+        and provenance["truncation_psi"] == TRUNCATION_PSI
+    )

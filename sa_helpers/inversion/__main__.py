@@ -1,0 +1,115 @@
+"""`python -m sa_helpers.inversion`: train an encoder, measure it on held-out images, store it."""
+
+import argparse
+import dataclasses
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sa_helpers import checkpoints, clay
+from sa_helpers.inversion.encoder_training import (
+    EncoderSettings,
+    reconstruction_errors,
+    train_encoder,
+)
+from sa_helpers.inversion.spaces import SPACES
+from sa_helpers.inversion.storage import save_encoder
+
+HELD_OUT_SEED = 2_000_000
+_DESCRIPTION = """
+Train an encoder for a model: one network with a head for each latent space. Example:
+
+  python -m sa_helpers.inversion encoder runs/dog-encoder.safetensors runs/dog/model dog
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status (0 done, 1 refused with a message)."""
+    options = build_parser().parse_args(arguments)
+    command = shlex.join(arguments if arguments is not None else sys.argv[1:])
+    if options.num_threads:
+        torch.set_num_threads(options.num_threads)
+    try:
+        path = _train(options, command=f"python -m sa_helpers.inversion {command}")
+    except (ValueError, OSError, checkpoints.CheckpointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"stored: {path}")
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser: where and what, then one option a field of `EncoderSettings`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sa_helpers.inversion",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("task", choices=("encoder",))
+    parser.add_argument("path", type=Path, help="file to write, ending in .safetensors")
+    parser.add_argument("model", type=Path, help="checkpoint of the generator")
+    parser.add_argument("domain", help="clay domain to train on, the generator's own")
+    parser.add_argument("spaces", nargs="*", help=f"default: {' '.join(SPACES)}")
+    parser.add_argument("--num-threads", type=int, help="CPU threads (default: all)")
+    parser.add_argument("--num-held-out", type=int, default=200, help="default %(default)s")
+    for field in dataclasses.fields(EncoderSettings):
+        flag = "--" + field.name.replace("_", "-")
+        parser.add_argument(
+            flag, type=type(field.default), default=field.default, help="default %(default)s"
+        )
+    return parser
+
+
+def _train(options: argparse.Namespace, *, command: str) -> Path:
+    settings = EncoderSettings(
+        **{f.name: getattr(options, f.name) for f in dataclasses.fields(EncoderSettings)}
+    )
+    loaded = checkpoints.load(options.model, parts=())
+    generator = loaded.generator.requires_grad_(False)
+    seeds = range(settings.first_seed, settings.first_seed + settings.num_images)
+    print(f"rendering {len(seeds)} images of {options.domain}", flush=True)
+    size = generator.config.img_resolution
+    rendered = _render(options, seeds, size)
+    started = time.monotonic()
+    encoder = train_encoder(
+        generator,
+        rendered,
+        settings,
+        spaces=tuple(options.spaces) or tuple(SPACES),
+        report=lambda line: print(line, flush=True),
+    )
+    name = options.model.parent.name if options.model.stem == "model" else options.model.stem
+    record: dict[str, Any] = {
+        "command": command,
+        "model": {"name": name, "sha256": loaded.sha256},
+        "domain": options.domain,
+        "settings": dataclasses.asdict(settings),
+        "num_threads": torch.get_num_threads(),
+        "train_sec": round(time.monotonic() - started, 1),
+        "num_held_out": options.num_held_out,
+    }
+    held_out = range(HELD_OUT_SEED, HELD_OUT_SEED + options.num_held_out)
+    images = _render(options, held_out, size)
+    errors = reconstruction_errors(encoder, generator, images, network=settings.network)
+    record["held_out"] = {
+        space: {name: round(value, 4) for name, value in row.items()}
+        for space, row in errors.items()
+    }
+    for space, row in record["held_out"].items():
+        print(space, row)
+    return save_encoder(options.path, encoder, record=record)
+
+
+def _render(options: argparse.Namespace, seeds: Sequence[int], size: int) -> np.ndarray:
+    threads = options.num_threads
+    return clay.render(options.domain, seeds, img_resolution=size, num_threads=threads).images
+
+
+if __name__ == "__main__":
+    sys.exit(main())

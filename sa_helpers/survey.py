@@ -1,0 +1,229 @@
+"""A survey of all style channels of a model: where each acts, and on which factor.
+
+It takes minutes a model, so surveys are kept in files that say what they were made from. A chapter
+makes a part of one again, to show that the file tells the truth.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from sa_helpers.channels import ChannelRegions, channel_agreement, discover_channels
+from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.directions import channel_sigmas
+from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.networks import Generator, Styles
+from sa_helpers.recognition import AttributeNetwork, Segmenter
+from sa_helpers.runtime import replacing
+
+_SIGMA_SEEDS = range(10_000)
+_CHUNK = 8
+
+
+@dataclass(frozen=True)
+class ChannelSurvey:
+    """What the channels of a model do.
+
+    Attributes:
+        found: Where each channel acts.
+        factors: Names of the outputs of the attribute network; empty without one.
+        effects: Mean derivative of each output by each channel, per standard deviation of the
+            channel; continuous factors in their own standard deviation, others as logits.
+        provenance: What it was made from; JSON-ready.
+    """
+
+    found: ChannelRegions
+    factors: tuple[str, ...]
+    effects: Float[ndarray, "channels factors"]
+    provenance: dict[str, Any]
+
+    @property
+    def layers(self) -> list[int]:
+        """StyleSpace number of the layer of each channel."""
+        return [int(name.partition("_")[0]) for name in self.found.names]
+
+    def effect(self, channel: str, factor: str) -> float:
+        """Derivative of one factor by one channel.
+
+        Raises:
+            ValueError: No such channel or factor.
+        """
+        return float(self.effects[self.found.names.index(channel), self.factors.index(factor)])
+
+
+def survey_channels(
+    generator: Generator,
+    seeds: Sequence[int],
+    *,
+    segmenter: Segmenter,
+    attributes: AttributeNetwork | None,
+    truncation_psi: float,
+) -> ChannelSurvey:
+    """Find where each channel acts and what it does, on the images of some seeds.
+
+    Args:
+        generator: A parent or a child.
+        seeds: One image each.
+        segmenter: Gives the regions of the generated images.
+        attributes: Of the model's domain; None leaves the effects out.
+        truncation_psi: Of the images, and of the channels' standard deviations.
+    """
+    device = generator.w_avg.device
+    z = z_from_seeds(seeds, z_dim=generator.config.z_dim, device=device)
+    with torch.inference_mode():
+        w_plus = z_to_w_plus(generator, z, truncation_psi=truncation_psi)
+        images = torch.cat([generator.synthesis(chunk).cpu() for chunk in w_plus.split(_CHUNK)])
+    masks = segmenter.segment(images)
+    found = discover_channels(generator, w_plus, masks, regions=segmenter.regions)
+    factors: tuple[str, ...] = ()
+    effects = np.zeros((len(found.names), 0))
+    if attributes is not None:
+        factors = attributes.coding.output_names
+        sigmas = channel_sigmas(generator, _SIGMA_SEEDS, truncation_psi=truncation_psi)
+        effects = factor_gradients(generator, w_plus, attributes, sigmas=sigmas).mean(axis=0)
+    provenance = {"seeds": list(seeds), "truncation_psi": truncation_psi}
+    return ChannelSurvey(found, factors, effects, provenance)
+
+
+def factor_gradients(
+    generator: Generator,
+    w_plus: Float[Tensor, "samples num_ws w_dim"],
+    attributes: AttributeNetwork,
+    *,
+    sigmas: Float[Tensor, " total"],
+) -> Float[ndarray, "samples channels outputs"]:
+    """Derivative of every output of an attribute network by every feature channel.
+
+    One backward pass an output serves all channels and all samples.
+
+    Args:
+        generator: Makes the images.
+        w_plus: Of the images.
+        attributes: Reads them.
+        sigmas: Of all style channels, from `channel_sigmas`; the derivatives are per sigma.
+    """
+    chunks = [_factor_gradients(generator, w, attributes) for w in w_plus.split(_CHUNK)]
+    with torch.no_grad():
+        styles = generator.synthesis.w_plus_to_s(w_plus[:1])
+    is_feature = _is_feature(styles)
+    scaled = torch.cat(chunks)[:, :, is_feature] * sigmas.cpu()[is_feature]
+    return scaled.transpose(1, 2).double().numpy()
+
+
+def _factor_gradients(
+    generator: Generator, w_plus: Tensor, attributes: AttributeNetwork
+) -> Float[Tensor, "samples outputs total"]:
+    with torch.no_grad():
+        styles = generator.synthesis.w_plus_to_s(w_plus)
+    joined = styles.cat().detach().requires_grad_(True)
+    images = generator.synthesis.s_to_image(styles.split(joined))
+    outputs = attributes(images.clamp(-1, 1))
+    rows = [torch.autograd.grad(o.sum(), joined, retain_graph=True)[0] for o in outputs.unbind(1)]
+    return torch.stack(rows, dim=1).cpu()
+
+
+def _is_feature(styles: Styles) -> Tensor:
+    return torch.cat(
+        [torch.full((layer.num_channels,), not layer.is_torgb) for layer in styles.layers]
+    )
+
+
+def place_agreement(first: ChannelSurvey, second: ChannelSurvey) -> Float[ndarray, " channels"]:
+    """How far channels act in the same places in two models; see `channel_agreement`.
+
+    Compared is the logarithm of a channel's strength in each region that occurs in both models,
+    relative to the mean over these regions: where it acts, however strongly.
+
+    Raises:
+        ValueError: Fewer than two regions in common.
+    """
+    profiles = [np.log(survey.found.profiles + 1e-12) for survey in (first, second)]
+    is_shared = np.isfinite(profiles).all(axis=(0, 1))
+    if is_shared.sum() < 2:
+        raise ValueError(
+            "The two models have fewer than two regions in common; nothing to compare."
+        )
+    where = [p[:, is_shared] - p[:, is_shared].mean(axis=1, keepdims=True) for p in profiles]
+    return channel_agreement(where[0], where[1], first.layers)
+
+
+def effect_agreement(
+    first: ChannelSurvey, second: ChannelSurvey, *, factors: Sequence[str] | None = None
+) -> Float[ndarray, " channels"]:
+    """How far channels change the same factors in two models; see `channel_agreement`.
+
+    Args:
+        first: Of one model.
+        second: Of the other.
+        factors: To compare, such as those that are read well; None means all. Factors that one
+            of the models does not have are left out.
+
+    Raises:
+        ValueError: No factor in common.
+    """
+    both = [name for name in first.factors if name in second.factors]
+    shared = [name for name in both if factors is None or name in factors]
+    if not shared:
+        raise ValueError("The models have no such factor in common: nothing to compare.")
+    tables = [s.effects[:, [s.factors.index(name) for name in shared]] for s in (first, second)]
+    return channel_agreement(tables[0], tables[1], first.layers)
+
+
+def with_provenance(survey: ChannelSurvey, **entries: Any) -> ChannelSurvey:
+    """The same survey, with more said about what it was made from."""
+    return replace(survey, provenance={**survey.provenance, **entries})
+
+
+def save_survey(path: Path, survey: ChannelSurvey) -> Path:
+    """Write a survey as a compressed NumPy archive, whole or not at all."""
+    found = survey.found
+    meaning = {
+        "names": found.names,
+        "regions": found.regions,
+        "factors": survey.factors,
+        "provenance": survey.provenance,
+    }
+    with replacing(path) as stream:
+        np.savez_compressed(
+            stream,
+            winners=found.winners.astype(np.uint8),
+            is_present=found.is_present,
+            profiles=found.profiles.astype(np.float16),
+            effects=survey.effects.astype(np.float16),
+            meaning=np.array(json.dumps(meaning)),
+        )
+    return path
+
+
+def load_survey(path: Path) -> ChannelSurvey:
+    """Read what `save_survey` wrote.
+
+    Raises:
+        CheckpointError: A missing or damaged file, or one of another kind.
+    """
+    try:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            meaning = json.loads(str(file["meaning"]))
+            found = ChannelRegions(
+                tuple(meaning["names"]),
+                tuple(meaning["regions"]),
+                file["winners"].astype(np.int64),
+                file["is_present"],
+                file["profiles"].astype(np.float64),
+            )
+            effects = file["effects"].astype(np.float64)
+    except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile) as error:
+        raise CheckpointError(
+            f"{path} is no survey of channels ({error}); expected a file that save_survey wrote. "
+            "Make it with `python -m sa_helpers.family survey`."
+        ) from error
+    return ChannelSurvey(found, tuple(meaning["factors"]), effects, meaning["provenance"])

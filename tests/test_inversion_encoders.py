@@ -1,0 +1,276 @@
+"""Encoders: they learn, come back from files, and stand behind the same function as the search."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from sa_helpers import checkpoints, clay, family, images
+from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.inversion import (
+    SPACES,
+    EncoderSettings,
+    InversionSettings,
+    LatentEncoder,
+    LatentEncoderConfig,
+    encode,
+    invert,
+    load_encoder,
+    reconstruction_errors,
+    save_encoder,
+    train_encoder,
+)
+from sa_helpers.inversion.__main__ import main
+from sa_helpers.latents import z_from_seeds
+from sa_helpers.metrics import perceptual_distance
+from sa_helpers.networks import Encoder, EncoderConfig, Generator, GeneratorConfig
+
+SMALL = EncoderSettings(
+    total_kimg=0.016, batch_size=4, num_generated=4, perceptual_px=32, num_images=12
+)
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    torch.manual_seed(0)
+    config = GeneratorConfig(
+        img_resolution=32,
+        channels={4: 12, 8: 12, 16: 8, 32: 6},
+        z_dim=8,
+        w_dim=8,
+        num_mapping_layers=2,
+    )
+    generator = Generator(config).eval().requires_grad_(False)
+    generator.mapping.w_avg.copy_(generator.mapping(z_from_seeds(range(1000), z_dim=8)).mean(0))
+    return generator
+
+
+@pytest.fixture(scope="module")
+def pictures(generator):
+    """Images of the generator, as bytes, so that all of them can be reached."""
+    z = z_from_seeds(range(100, 164), z_dim=8)
+    return images.to_uint8(generator(z, truncation_psi=0.7))
+
+
+def new_encoder(generator, seed=0, **changes) -> LatentEncoder:
+    sizes = {"img_resolution": 32, "z_dim": 8, "w_dim": 8, "num_ws": generator.num_ws}
+    torch.manual_seed(seed)
+    encoder = LatentEncoder(LatentEncoderConfig(**{**sizes, "truncation_psi": 0.7, **changes}))
+    encoder.fit_scale(generator)
+    return encoder.eval()
+
+
+@pytest.fixture(scope="module")
+def trained(generator, pictures):
+    settings = dataclasses.replace(SMALL, total_kimg=1.2, batch_size=8, num_generated=16)
+    return train_encoder(generator, pictures, settings, report=lambda _: None)
+
+
+class TestNetwork:
+    def test_plus_spaces_begin_in_the_plain_ones(self, generator):
+        latents = new_encoder(generator)(torch.rand(3, 3, 32, 32) * 2 - 1)
+        for space, values in latents.items():
+            layers = generator.num_ws if SPACES[space].has_layers else 1
+            assert values.shape == (3, layers, 8)
+            torch.testing.assert_close(values, values[:, :1].expand_as(values))
+
+    def test_w_is_in_units_of_the_generators_spread(self, generator):
+        encoder = new_encoder(generator)
+        with torch.no_grad():
+            for head in encoder.heads.values():
+                head.base.weight.zero_()
+                head.base.bias.fill_(1.0)
+        latents = encoder(torch.zeros(1, 3, 32, 32))
+        w = generator.mapping(z_from_seeds(range(10_000), z_dim=8))
+        expected = generator.w_avg + w.std(dim=0)
+        torch.testing.assert_close(latents["w"][0, 0], expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(latents["z"][0, 0], torch.ones(8))
+
+    def test_configs_survive_json_and_refuse_nonsense(self, generator):
+        config = new_encoder(generator, spaces=("w", "z")).config
+        again = LatentEncoderConfig.from_dict(json.loads(json.dumps(config.to_dict())))
+        assert again == config
+        with pytest.raises(ValueError, match="some of"):
+            dataclasses.replace(config, spaces=("v",))
+        with pytest.raises(ValueError, match="48"):
+            dataclasses.replace(config, img_resolution=48)
+
+
+class TestTraining:
+    def test_every_space_learns(self, generator, pictures, trained):
+        before = reconstruction_errors(new_encoder(generator), generator, pictures)
+        after = reconstruction_errors(trained, generator, pictures)
+        for space in SPACES:
+            for name in ("perceptual", "pixels"):
+                assert after[space][name] < 0.7 * before[space][name], (space, name)
+
+    def test_equal_settings_give_equal_weights_and_global_numbers_stay(self, generator, pictures):
+        torch.manual_seed(5)
+        before = {n: v.clone() for n, v in generator.state_dict().items()}
+        lines: list[str] = []
+        first = train_encoder(generator, pictures, SMALL, report=lines.append)
+        state = torch.get_rng_state()
+        second = train_encoder(generator, pictures, SMALL, report=lines.append)
+        other = dataclasses.replace(SMALL, seed=1)
+        third = train_encoder(generator, pictures, other, report=lines.append)
+        assert torch.equal(state, torch.get_rng_state())
+        assert all(torch.equal(v, before[n]) for n, v in generator.state_dict().items())
+        weights, same, different = (e.heads["w"].base.weight for e in (first, second, third))
+        assert torch.equal(weights, same)
+        assert not torch.equal(weights, different)
+        assert len(lines) == 3 * SMALL.num_steps
+        assert "perceptual" in lines[0]
+
+    def test_single_spaces_can_be_trained(self, generator, pictures):
+        encoder = train_encoder(generator, pictures, SMALL, spaces=("w",), report=lambda _: None)
+        assert list(reconstruction_errors(encoder, generator, pictures[:2])) == ["w"]
+
+
+class TestOneInterface:
+    def test_an_encoder_alone_takes_no_steps(self, generator, pictures, trained):
+        targets = images.from_uint8(pictures[:3])
+        found = invert(targets, generator, space="w", method="encoder", encoder=trained)
+        assert found.losses.shape == (0, 3)
+        torch.testing.assert_close(
+            found.latents, encode(targets, trained, space="w", truncation_psi=0.7)
+        )
+        torch.testing.assert_close(found.images, generator.synthesis(found.w_plus))
+
+    @pytest.mark.parametrize("space", list(SPACES))
+    def test_searching_from_the_encoders_latents_improves_them(
+        self, generator, pictures, trained, space
+    ):
+        targets = images.from_uint8(pictures[:3])
+        settings = InversionSettings(num_steps=30, learning_rate=0.02, latent_noise=0.0)
+        alone, further = (
+            invert(
+                targets, generator, space=space, method=method, encoder=trained, settings=settings
+            )
+            for method in ("encoder", "encoder_then_optimise")
+        )
+        assert (further.losses[-1] < further.losses[0]).all()
+        assert further.distances.mean() < alone.distances.mean()
+
+    def test_results_do_not_depend_on_the_batch(self, generator, pictures, trained):
+        targets = images.from_uint8(pictures[:40])
+        together = encode(targets, trained, space="w_plus", truncation_psi=0.7)
+        alone = encode(targets[35:36], trained, space="w_plus", truncation_psi=0.7)
+        torch.testing.assert_close(together[35:36], alone, rtol=1e-4, atol=1e-4)
+
+    def test_published_encoders_give_w_plus_of_images_of_any_size(self):
+        torch.manual_seed(0)
+        encoder = Encoder(EncoderConfig(num_ws=8, w_dim=8, width=16)).eval()
+        picture = torch.rand(1, 3, 32, 32) * 2 - 1
+        found = encode(picture, encoder, space="w_plus", truncation_psi=0.7)
+        enlarged = images.resize(picture, img_resolution=256)
+        torch.testing.assert_close(found, encoder(enlarged))
+        with pytest.raises(ValueError, match=r"\['w_plus'\], not of \"z\""):
+            encode(picture, encoder, space="z", truncation_psi=0.7)
+
+    def test_mistakes_are_named(self, generator, pictures, trained):
+        targets = images.from_uint8(pictures[:1])
+        with pytest.raises(ValueError, match='no method "guess"'):
+            invert(targets, generator, space="w", method="guess")
+        with pytest.raises(ValueError, match="needs an encoder"):
+            invert(targets, generator, space="w", method="encoder")
+        with pytest.raises(ValueError, match=r"truncation_psi=0\.7"):
+            encode(targets, trained, space="z", truncation_psi=1.0)
+        with pytest.raises(ValueError, match="encoder_then_optimise"):
+            invert(
+                targets,
+                generator,
+                space="w",
+                method="encoder_then_optimise",
+                encoder=trained,
+                start=torch.zeros(1, 1, 8),
+            )
+
+
+class TestStorage:
+    def test_encoders_come_back(self, generator, pictures, trained, tmp_path):
+        path = save_encoder(tmp_path / "new" / "e.safetensors", trained, record={"n": 1})
+        again, record = load_encoder(path)
+        assert record == {"n": 1}
+        targets = images.from_uint8(pictures[:4])
+        for space in SPACES:
+            ours, theirs = (
+                encode(targets, e, space=space, truncation_psi=0.7) for e in (trained, again)
+            )
+            torch.testing.assert_close(ours, theirs, rtol=0.05, atol=0.05)
+
+    def test_other_files_are_refused(self, tmp_path):
+        checkpoints.save_network(
+            tmp_path / "r.safetensors", torch.nn.Linear(1, 1), kind="reader", meaning={}
+        )
+        for name in ("r.safetensors", "absent.safetensors"):
+            with pytest.raises(CheckpointError, match="no encoder of this package"):
+                load_encoder(tmp_path / name)
+
+
+class TestFamily:
+    @pytest.fixture
+    def zoo(self, generator, tmp_path):
+        checkpoints.save_model(tmp_path / "dog", generator, record={"parent": None})
+        return tmp_path
+
+    def test_encoders_are_found_by_name_and_belong_to_their_weights(self, zoo, generator):
+        models = family.family(zoo)
+        assert not models.has_encoder("dog")
+        with pytest.raises(CheckpointError, match=r'"dog".* has no encoder.*Train one'):
+            models.encoder("dog")
+        sha256 = checkpoints.load(zoo / "dog").sha256
+        record = {"model": {"sha256": sha256}}
+        path = save_encoder(models.encoder_path("dog"), new_encoder(generator), record=record)
+        assert models.has_encoder("dog")
+        assert isinstance(models.encoder("dog"), LatentEncoder)
+        record["model"]["sha256"] = "of other weights"
+        save_encoder(path, new_encoder(generator), record=record)
+        with pytest.raises(CheckpointError, match=r"other weights.*inversion encoder"):
+            models.encoder("dog")
+
+    def test_a_checkpoints_own_encoder_is_the_models(self, generator, tmp_path):
+        torch.manual_seed(0)
+        sizes = EncoderConfig(num_ws=generator.num_ws, w_dim=8, width=16)
+        own = Encoder(sizes).eval()
+        checkpoints.save_model(tmp_path / "ffhq", generator, encoder=own, record={"parent": None})
+        models = family.family(tmp_path)
+        assert models.has_encoder("ffhq")
+        assert isinstance(models.encoder("ffhq"), Encoder)
+
+
+class TestCommand:
+    def test_it_trains_measures_and_stores(self, tmp_path, capsys):
+        torch.manual_seed(0)
+        config = GeneratorConfig(
+            img_resolution=32,
+            channels={4: 8, 8: 8, 16: 8, 32: 8},
+            z_dim=8,
+            w_dim=8,
+            num_mapping_layers=1,
+        )
+        checkpoints.save_model(tmp_path / "dog", Generator(config), record={"parent": None})
+        path = tmp_path / "encoders" / "dog.safetensors"
+        options = ["--num-images", "8", "--num-held-out", "2", "--total-kimg", "0.008"]
+        options += ["--batch-size", "4", "--num-generated", "4", "--perceptual-px", "32"]
+        command = ["encoder", str(path), str(tmp_path / "dog"), "dog", "w", "z"]
+        assert main([*command, *options, "--num-threads", "1"]) == 0
+        _, record = load_encoder(path)
+        assert record["model"]["name"] == "dog"
+        assert set(record["held_out"]) == {"w", "z"}
+        assert record["settings"]["num_generated"] == 4
+        assert isinstance(family.family(tmp_path).encoder("dog"), LatentEncoder)
+        assert main(["encoder", str(path), str(tmp_path / "absent"), "dog"]) == 1
+        assert "absent" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["human", "dog"])
+def test_shipped_encoders_know_their_domain(name):
+    models = family.family("clay")
+    generator, encoder = models.model(name), models.encoder(name)
+    batch = clay.render(models.domain(name), range(2_000_000, 2_000_006))
+    targets = images.from_uint8(batch.images)
+    found = invert(targets, generator, space="w_plus", method="encoder", encoder=encoder)
+    strangers = perceptual_distance(found.images, targets.roll(1, dims=0))
+    assert (found.distances < strangers).float().mean() > 0.8
+    assert found.distances.mean() < 0.75 * strangers.mean()

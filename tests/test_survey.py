@@ -1,0 +1,194 @@
+"""Surveys of channels: gradients against differences, agreement, files that come back."""
+
+import numpy as np
+import pytest
+import torch
+
+from sa_helpers import clay
+from sa_helpers.channels import ChannelRegions, feature_channels
+from sa_helpers.checkpoints import CheckpointError, save_model
+from sa_helpers.directions import channel_effects, channel_sigmas
+from sa_helpers.family import family
+from sa_helpers.family.__main__ import main
+from sa_helpers.family.surveying import weights_sha256
+from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.networks import Generator, GeneratorConfig
+from sa_helpers.recognition import AttributeNetwork, FactorCoding, Segmenter, save_reader
+from sa_helpers.survey import (
+    ChannelSurvey,
+    effect_agreement,
+    factor_gradients,
+    load_survey,
+    place_agreement,
+    save_survey,
+    survey_channels,
+)
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    torch.manual_seed(0)
+    channels = {4: 6, 8: 6, 16: 5, 32: 4, 64: 3, 128: 3}
+    config = GeneratorConfig(
+        img_resolution=128, channels=channels, z_dim=8, w_dim=8, num_mapping_layers=2
+    )
+    return Generator(config).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def attributes() -> AttributeNetwork:
+    factors = clay.render("human", range(12)).factors
+    torch.manual_seed(1)
+    network = AttributeNetwork(FactorCoding.fit(clay.factor_specs("human")[:3], factors))
+    return network.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    torch.manual_seed(2)
+    return Segmenter(clay.REGIONS).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def survey(generator, attributes, segmenter) -> ChannelSurvey:
+    return survey_channels(
+        generator, range(3), segmenter=segmenter, attributes=attributes, truncation_psi=0.7
+    )
+
+
+def test_gradients_are_small_differences(generator, attributes):
+    w_plus = z_to_w_plus(generator, z_from_seeds(range(2), z_dim=8), truncation_psi=0.7)
+    sigmas = channel_sigmas(generator, range(50), truncation_psi=0.7)
+    gradients = factor_gradients(generator, w_plus, attributes, sigmas=sigmas)
+    names = feature_channels(generator.synthesis.w_plus_to_s(w_plus))
+
+    def measure(images):
+        with torch.inference_mode():
+            return attributes(images.clamp(-1, 1)).double().numpy()
+
+    for name in (names[0], names[20], names[-1]):
+        differences = channel_effects(
+            generator, w_plus, measure, sigmas=sigmas, names=[name], amount=0.02
+        )[0]
+        scale = np.abs(gradients).max()
+        assert gradients[:, names.index(name)] == pytest.approx(differences, abs=0.03 * scale)
+
+
+def test_a_survey_covers_all_channels_and_names_what_it_saw(survey, attributes):
+    assert survey.factors == attributes.coding.output_names
+    assert survey.effects.shape == (len(survey.found.names), len(survey.factors))
+    assert survey.layers[:6] == [0] * 6
+    assert survey.found.profiles.shape == (len(survey.layers), len(clay.REGIONS))
+    assert survey.effect("0_3", "yaw_deg") == survey.effects[3, 0]
+    assert survey.provenance == {"seeds": [0, 1, 2], "truncation_psi": 0.7}
+
+
+def made_up(profiles, effects=None, factors=("a", "b")) -> ChannelSurvey:
+    names = tuple(f"0_{i}" for i in range(len(profiles)))
+    found = ChannelRegions(
+        names, ("x", "y", "z"), np.zeros((2, len(names)), int), np.ones((2, 3), bool), profiles
+    )
+    return ChannelSurvey(
+        found, factors, np.zeros((len(names), 2)) if effects is None else effects, {}
+    )
+
+
+class TestAgreement:
+    rng = np.random.default_rng(0)
+    profiles = np.exp(rng.standard_normal((50, 3)))
+    effects = rng.standard_normal((50, 2))
+
+    def test_how_strongly_a_channel_acts_does_not_matter_only_where(self):
+        strength = np.exp(self.rng.standard_normal((50, 1)))
+        same = place_agreement(made_up(self.profiles), made_up(strength * self.profiles))
+        assert same.mean() == pytest.approx(1)
+        shuffled = self.profiles[self.rng.permutation(50)]
+        assert abs(place_agreement(made_up(self.profiles), made_up(shuffled)).mean()) < 0.4
+
+    def test_regions_of_one_model_alone_are_left_out(self):
+        partial = self.profiles.copy()
+        partial[:, 2] = np.nan
+        both = place_agreement(made_up(partial), made_up(self.profiles))
+        assert both.mean() == pytest.approx(1)
+        partial[:, 1] = np.nan
+        with pytest.raises(ValueError, match="fewer than two regions"):
+            place_agreement(made_up(partial), made_up(self.profiles))
+
+    def test_only_factors_of_both_models_are_compared(self):
+        first = made_up(self.profiles, self.effects, ("a", "b"))
+        swapped = made_up(self.profiles, self.effects[:, ::-1], ("b", "a"))
+        assert effect_agreement(first, swapped).mean() == pytest.approx(1)
+        other = made_up(self.profiles, self.effects[:, ::-1], ("c", "a"))
+        assert effect_agreement(first, other).mean() == pytest.approx(1)
+        mixed = np.stack([self.effects[:, 0], self.rng.standard_normal(50)], axis=1)
+        chosen = effect_agreement(first, made_up(self.profiles, mixed), factors=["a"])
+        assert chosen.mean() == pytest.approx(1)
+        with pytest.raises(ValueError, match="no such factor in common"):
+            effect_agreement(first, made_up(self.profiles, self.effects, ("c", "d")))
+
+
+class TestFiles:
+    def test_a_survey_comes_back(self, survey, tmp_path):
+        back = load_survey(save_survey(tmp_path / "a" / "s.npz", survey))
+        assert back.found.names == survey.found.names
+        assert back.factors == survey.factors
+        assert back.provenance == survey.provenance
+        np.testing.assert_array_equal(back.found.winners, survey.found.winners)
+        np.testing.assert_allclose(back.effects, survey.effects, rtol=1e-3, atol=1e-6)
+        np.testing.assert_array_equal(back.found.is_present, survey.found.is_present)
+
+    def test_another_file_is_refused(self, tmp_path):
+        path = tmp_path / "s.npz"
+        for content in (b"", b"PK\x03\x04", b"text"):
+            path.write_bytes(content)
+            with pytest.raises(CheckpointError, match="no survey"):
+                load_survey(path)
+        with pytest.raises(CheckpointError, match="family survey"):
+            load_survey(tmp_path / "absent.npz")
+
+
+def test_a_family_surveys_its_models_once(generator, attributes, segmenter, tmp_path, capsys):
+    record = {"data": {"kind": "clay", "domain": "human"}, "kimg": 1}
+    save_model(tmp_path / "mine", generator, record=record)
+    models = family(tmp_path)
+    with pytest.raises(ValueError, match="no segmenter"):
+        _ = models.readers("mine").segmenter
+    with pytest.raises(ValueError, match="reads no factors"):
+        _ = models.readers("mine").attributes
+    scores = {"yaw_deg": {"correlation": 0.9}, "smile": {"correlation": 0.3}, "hat": {"auc": 1.0}}
+    path = tmp_path / "readers" / "human.safetensors"
+    save_reader(path, attributes, record={"scores": scores})
+    assert models.readers("mine").attribute_scores == scores
+    assert models.readers("mine").well_read() == {"yaw_deg"}
+    assert not models.has_survey("mine")
+    record_of = {"domains": ["human"], "scores": {"human": {"skin": 0.9}}}
+    save_reader(tmp_path / "readers" / "segmenter_a.safetensors", segmenter, record=record_of)
+    assert models.readers("mine").segmenter_scores == {"skin": 0.9}
+    arguments = ["survey", str(tmp_path), "--num-images", "2"]
+    assert main(arguments) == 0
+    path = tmp_path / "channels" / "mine.npz"
+    assert models.has_survey("mine")
+    assert models.survey("mine").provenance["model"] == "mine"
+    before = path.stat().st_mtime_ns
+    assert main(arguments) == 0
+    assert path.stat().st_mtime_ns == before, "nothing had changed"
+    save_model(tmp_path / "mine", generator, record=record, dtype=torch.float32)
+    assert main(arguments) == 0
+    assert path.stat().st_mtime_ns > before
+    assert str(path) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [n for n in family("clay").names if family("clay").has_survey(n)])
+def test_shipped_surveys_belong_to_their_models(name):
+    clay_family = family("clay")
+    survey = clay_family.survey(name)
+    assert survey.provenance["sha256"] == weights_sha256(clay_family, name)
+    assert survey.found.regions == clay.REGIONS
+    assert survey.factors == clay_family.readers(name).attributes.coding.output_names
+    assert np.isfinite(survey.effects).all()
+
+
+def test_a_model_of_photographs_has_no_domain_to_read(tmp_path, generator):
+    save_model(tmp_path / "mine", generator, record={"data": {"kind": "folder"}})
+    with pytest.raises(ValueError, match="no ground truth"):
+        family(tmp_path).readers("mine")
