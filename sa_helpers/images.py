@@ -5,6 +5,7 @@ exceed it). Arrays are uint8 NHWC in [0, 255], the form of files and figures. Th
 one that touches PIL.
 """
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,19 @@ def write_image(
     with replacing(path) as stream:
         Image.fromarray(array).save(stream, **_WRITERS[path.suffix])
     return path
+
+
+def encode_jpeg(array: UInt8[ndarray, "height width 3"], *, quality: int = 88) -> bytes:
+    """Encode RGB bytes as a JPEG in memory, with full colour resolution.
+
+    Args:
+        array: The image; no side above 65,535 px, the format's limit.
+        quality: 1 to 95; above 90 files grow fast and look the same.
+    """
+    stream = io.BytesIO()
+    options = {**_WRITERS[".jpg"], "quality": quality}
+    Image.fromarray(array).save(stream, **options)
+    return stream.getvalue()
 
 
 def make_grid(

@@ -1,4 +1,5 @@
 import copy
+import math
 
 import pytest
 import torch
@@ -130,6 +131,146 @@ def test_interpolation_is_linear_in_the_weights(child, parent):
     for name, value in parent.state_dict().items():
         expected = 0.75 * value + 0.25 * child.state_dict()[name]
         torch.testing.assert_close(quarter[name], expected)
+
+
+def resolutions_from(model, other):
+    """List the resolutions at which all entries of a model are the other's; None is the mapping."""
+    names, equal = set(model.state_dict()), equal_entries(model, other)
+    found = {blending.resolution_of(name) for name in names}
+    return {r for r in found if {n for n in names if blending.resolution_of(n) == r} <= equal}
+
+
+@pytest.mark.parametrize("r_swap", [4, 8, 16])
+def test_swapping_takes_whole_blocks_and_leaves_the_mapping_to_the_parent(parent, child, r_swap):
+    low = {r for r in (4, 8, 16) if r <= r_swap}
+    high = {4, 8, 16} - low
+    swapped = blending.swap_layers(parent, child, r_swap=r_swap)
+    assert resolutions_from(swapped, child) == low
+    assert resolutions_from(swapped, parent) == {None} | high
+    reverse = blending.swap_layers(parent, child, r_swap=r_swap, child_gives="high")
+    assert resolutions_from(reverse, child) == high
+    assert resolutions_from(reverse, parent) == {None} | low
+
+
+def test_swapping_back_and_forth_with_the_mapping_exchanges_the_models(parent, child):
+    mine = blending.swap_layers(parent, child, r_swap=8)
+    theirs = blending.swap_layers(child, parent, r_swap=8, child_gives="high")
+    same = blending.reset_component(theirs, parent, "mapping")
+    assert equal_entries(mine, same) == set(parent.state_dict())
+
+
+@pytest.mark.parametrize(("r_swap", "part"), [(12, "low"), (32, "low"), (8, "middle")])
+def test_swapping_lists_resolutions_and_parts(parent, child, r_swap, part):
+    with pytest.raises(ValueError, match=r"\[4, 8, 16\] and one of \('low', 'high'\)"):
+        blending.swap_layers(parent, child, r_swap=r_swap, child_gives=part)
+
+
+@pytest.mark.parametrize(("part", "gains"), [("low", (4, 8)), ("high", (16, 8))])
+def test_swap_path_goes_from_parent_to_child_block_by_block(parent, child, part, gains):
+    first, *hybrids, last = blending.swap_path(parent, child, child_gives=part)
+    assert (first, last) == (parent, child)
+    assert [resolutions_from(h, child) for h in hybrids] == [{gains[0]}, set(gains)]
+
+
+def test_blend_by_resolution_is_linear_in_each_block(parent, child):
+    amounts = {4: 0.0, 8: 0.25, 16: 1.0}
+    blended = blending.blend_by_resolution(parent, child, amounts, mapping_amount=0.5)
+    for name, value in blended.state_dict().items():
+        amount = {**amounts, None: 0.5}[blending.resolution_of(name)]
+        ends = parent.state_dict()[name], child.state_dict()[name]
+        torch.testing.assert_close(value, (1 - amount) * ends[0] + amount * ends[1])
+
+
+def test_equal_amounts_are_weight_interpolation(parent, child):
+    amounts = dict.fromkeys((4, 8, 16), 0.3)
+    blended = blending.blend_by_resolution(parent, child, amounts, mapping_amount=0.3)
+    whole = blending.interpolate_weights(parent, child, amount=0.3)
+    assert equal_entries(blended, whole) == set(parent.state_dict())
+
+
+def test_every_resolution_needs_its_amount(parent, child):
+    with pytest.raises(ValueError, match=r"\[4, 8\]; expected one for each of \[4, 8, 16\]"):
+        blending.blend_by_resolution(parent, child, {4: 1.0, 8: 0.0})
+
+
+def test_smooth_amounts_are_logistic_in_octaves():
+    amounts = blending.smooth_amounts((4, 8, 16, 32), r_swap=8, width=0.5)
+    expected = {r: 1 / (1 + math.exp(2 * (math.log2(r) - 3.5))) for r in (4, 8, 16, 32)}
+    assert amounts == pytest.approx(expected)
+    reverse = blending.smooth_amounts((4, 8, 16, 32), r_swap=8, width=0.5, child_gives="high")
+    assert reverse == pytest.approx({r: 1 - amount for r, amount in amounts.items()})
+
+
+def test_narrow_smooth_amounts_are_the_step(parent, child):
+    amounts = blending.smooth_amounts((4, 8, 16), r_swap=8, width=1e-3)
+    assert amounts == {4: 1.0, 8: 1.0, 16: 0.0}
+
+
+@pytest.mark.parametrize(("r_swap", "width"), [(8, 0.0), (0, 1.0)])
+def test_smooth_amounts_refuse_what_is_not_positive(r_swap, width):
+    with pytest.raises(ValueError, match="use swap_layers"):
+        blending.smooth_amounts((4, 8), r_swap=r_swap, width=width)
+
+
+def test_mixing_three_models_is_their_weighted_mean(parent, child):
+    third = new_generator(2)
+    shares = {4: (0.0, 0.0, 1.0), 8: (0.2, 0.3, 0.5), 16: (0.5, 0.5, 0.0)}
+    mixed = blending.mix_models([parent, child, third], shares)
+    states = [model.state_dict() for model in (parent, child, third)]
+    for name, value in mixed.state_dict().items():
+        row = {**shares, None: (1.0, 0.0, 0.0)}[blending.resolution_of(name)]
+        expected = sum(share * state[name] for share, state in zip(row, states, strict=True))
+        torch.testing.assert_close(value, expected)
+
+
+@pytest.mark.parametrize("row", [(0.5, 0.5), (0.5, 0.4, 0.0)])
+def test_shares_are_one_a_model_with_sum_one(parent, child, row):
+    shares = {4: (1.0, 0.0, 0.0), 8: row, 16: (1.0, 0.0, 0.0)}
+    with pytest.raises(ValueError, match=r"shares at 8 are .* expected 3, one a model, with sum 1"):
+        blending.mix_models([parent, child, child], shares)
+
+
+def test_swapped_channels_are_the_childs_and_nothing_else(parent, child):
+    swapped = blending.swap_channels(parent, child, ["2_3", "3_1", "0_2", "1_0"])
+    masks = {
+        "b4.const": (0, 2), "b4.conv1.weight": (1, 2), "b4.torgb.weight": (1, 0),
+        "b8.conv0.weight": (1, 3), "b8.conv1.weight": (1, 1), "b8.conv0.bias": (0, 1),
+        "b4.conv1.affine.bias": (0, 2), "b8.conv0.affine.weight": (0, 3),
+    }  # fmt: skip
+    for name, (axis, channel) in masks.items():
+        key = f"synthesis.{name}"
+        mine, theirs = swapped.state_dict()[key], child.state_dict()[key]
+        assert torch.equal(mine.select(axis, channel), theirs.select(axis, channel)), name
+    changed = set(parent.state_dict()) - equal_entries(swapped, parent)
+    assert {name.split(".")[1] for name in changed} == {"b4", "b8"}
+    assert not any("b8.torgb" in name or name.endswith("noise_const") for name in changed)
+    unequal = swapped.state_dict()["synthesis.b8.conv1.weight"] != parent.state_dict()[
+        "synthesis.b8.conv1.weight"]  # fmt: skip
+    assert unequal.sum() == unequal[:, 1].numel()
+
+
+def test_all_channels_of_all_layers_leave_only_what_belongs_to_none(parent, child):
+    styles = parent.synthesis.w_plus_to_s(torch.zeros(1, parent.num_ws, 7))
+    every = [f"{i}_{c}" for i, layer in enumerate(styles.layers) for c in range(layer.num_channels)]
+    left = set(parent.state_dict()) - equal_entries(
+        blending.swap_channels(parent, child, every), child
+    )
+    of_synthesis = {name for name in left if not name.startswith("mapping.")}
+    assert all(
+        name.endswith((".noise_strength", ".noise_const", "torgb.bias")) for name in of_synthesis
+    )
+
+
+def test_half_swapped_channels_lie_half_way(parent, child):
+    half = blending.swap_channels(parent, child, ["3_1"], amount=0.5)
+    name = "synthesis.b8.conv1.weight"
+    ends = [model.state_dict()[name][:, 1] for model in (parent, child)]
+    torch.testing.assert_close(half.state_dict()[name][:, 1], (ends[0] + ends[1]) / 2)
+
+
+def test_unknown_channels_are_refused(parent, child):
+    with pytest.raises(KeyError, match="channels"):
+        blending.swap_channels(parent, child, ["3_99"])
 
 
 def test_weight_change_of_a_scaled_model_is_known(parent):

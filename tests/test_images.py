@@ -1,6 +1,7 @@
 """Images: one rounding rule, files of every kind read alike, errors that say what to do."""
 
 import inspect
+import io
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,15 @@ import pytest
 import torch
 from PIL import Image
 
-from sa_helpers.images import from_uint8, make_grid, read_image, resize, to_uint8, write_image
+from sa_helpers.images import (
+    encode_jpeg,
+    from_uint8,
+    make_grid,
+    read_image,
+    resize,
+    to_uint8,
+    write_image,
+)
 
 
 def _noise(*shape: int) -> np.ndarray:
@@ -149,3 +158,13 @@ def test_wrong_shapes_say_what_was_expected(tmp_path: Path) -> None:
         inspect.unwrap(from_uint8)(np.zeros((2, 2)))
     with pytest.raises(ValueError, match="make_grid"):
         inspect.unwrap(write_image)(tmp_path / "batch.png", _noise(2, 4, 4, 3))
+
+
+def test_a_jpeg_in_memory_is_the_image_up_to_its_losses() -> None:
+    ramp = np.linspace(0, 255, 32).round().astype(np.uint8)
+    array = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], np.uint8(90)), axis=2)
+    fine, coarse = (encode_jpeg(array, quality=quality) for quality in (90, 20))
+    with Image.open(io.BytesIO(fine)) as decoded:
+        assert decoded.format == "JPEG"
+        assert np.abs(np.array(decoded).astype(int) - array).max() <= 8
+    assert len(coarse) < len(fine)

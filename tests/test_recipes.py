@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sa_helpers import family
+from sa_helpers import checkpoints, family
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.finetuning import rebuild
 from sa_helpers.finetuning.recipes import in_order, read_recipes
@@ -128,6 +128,8 @@ class TestRebuild:
         assert [kimg for kimg, _ in made.snapshots("child")] == [0.008, 0.016]
         assert len(list(models.glob("child.*"))) == 3
         assert made.record("child")["quality"]["frechet_distance"] > 0
+        assert checkpoints.load(models / "parent").discriminator is not None, "child starts from it"
+        assert checkpoints.load(models / "child").discriminator is None, "nothing does"
         first = (models / "child.safetensors").read_bytes()
         assert self.make(models, "other", "child") == 0
         assert (models / "child.safetensors").read_bytes() == first
@@ -162,7 +164,12 @@ class TestRebuild:
         weights = models.parent.parent / "runs" / "parent" / "model.safetensors"
         weights.write_bytes(weights.read_bytes()[:-1])
         with pytest.raises(CheckpointError):
-            rebuild.ship(weights.parent, models / "parent", num_quality_images=8)
+            rebuild.ship(
+                weights.parent,
+                models / "parent",
+                is_discriminator_kept=True,
+                num_quality_images=8,
+            )
         assert (models / "parent.safetensors").read_bytes() == shipped
 
     def test_mistakes_end_with_a_message(self, models, capsys):

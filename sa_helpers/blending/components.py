@@ -1,4 +1,4 @@
-"""Models made from the weights of two aligned models: component reset, weight interpolation.
+"""The four components of a generator: reset one, move all of them, compare them.
 
 A generator has four components, and every weight belongs to exactly one:
 
@@ -80,7 +80,7 @@ def reset_component(
     Source: Wu et al. 2022 (StyleAlign), Figures 1 and 8 (all blocks), Table 2 (one block).
     """
     names = set(_select(parent, component, resolution))
-    return _blend(child, parent, lambda name: float(name in names))
+    return blend_weights(child, parent, lambda name: float(name in names))
 
 
 def interpolate_weights(parent: Generator, child: Generator, *, amount: float) -> Generator:
@@ -96,7 +96,33 @@ def interpolate_weights(parent: Generator, child: Generator, *, amount: float) -
 
     Source: Wu et al. 2022 (StyleAlign), Section 4.2.
     """
-    return _blend(parent, child, lambda name: amount)
+    return blend_weights(parent, child, lambda name: amount)
+
+
+def blend_weights(
+    start: Generator, end: Generator, amount_of: Callable[[str], float | Tensor]
+) -> Generator:
+    """Move every weight of a copy of `start` by its own amount towards `end`.
+
+    Args:
+        start: Model at amount 0.
+        end: Model at amount 1.
+        amount_of: From the name of a weight to where on the line it goes: one number, or one for
+            each of its entries.
+
+    Raises:
+        ValueError: Models of different sizes.
+    """
+    require_same_config(start, end)
+    blended = copy.deepcopy(start)
+    end_state = end.state_dict()
+    blended.load_state_dict(
+        {
+            name: torch.lerp(weight, end_state[name].to(weight), amount_of(name))
+            for name, weight in start.state_dict().items()
+        }
+    )
+    return blended
 
 
 def weight_change(
@@ -158,20 +184,6 @@ def _select(model: Generator, component: str, resolution: int | None) -> list[st
             f"{available or 'none, leave resolution out'}."
         )
     return chosen
-
-
-def _blend(start: Generator, end: Generator, amount_of: Callable[[str], float]) -> Generator:
-    """Move every weight of a copy of `start` by its own amount towards `end`."""
-    require_same_config(start, end)
-    blended = copy.deepcopy(start)
-    end_state = end.state_dict()
-    blended.load_state_dict(
-        {
-            name: torch.lerp(weight, end_state[name].to(weight), amount_of(name))
-            for name, weight in start.state_dict().items()
-        }
-    )
-    return blended
 
 
 def _flatten(model: Generator, names: list[str]) -> Tensor:
