@@ -39,7 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return status
         run, target = options.runs / recipe.name, family / recipe.name
         if options.ship and recipe.is_shipped and not _is_shipped(run, target):
-            shipped = ship(run, target, num_quality_images=options.num_quality_images)
+            shipped = ship(
+                run,
+                target,
+                is_discriminator_kept=recipe.name in {r.origin for r in recipes.values()},
+                num_quality_images=options.num_quality_images,
+            )
             print(f"shipped: {shipped}", flush=True)
     return 0
 
@@ -89,18 +94,17 @@ def _training_hours(family: Path) -> Iterator[tuple[str, float]]:
 
 
 def _is_shipped(run: Path, target: Path) -> bool:
-    """Whether the family holds the weights of a run already, judged."""
+    """Whether the family holds the model of a run already, judged."""
     if not target.with_suffix(".json").exists():
         return False
     shipped, made = (
-        json.loads(path.read_text(encoding="utf-8"))
+        json.loads(path.read_text(encoding="utf-8"))["record"]
         for path in (target.with_suffix(".json"), run / "model.json")
     )
-    is_same = shipped["weights"]["sha256"] == made["weights"]["sha256"]
-    return is_same and "quality" in shipped["record"]
+    return shipped.pop("quality", None) is not None and shipped == made
 
 
-def ship(run: Path, target: Path, *, num_quality_images: int) -> Path:
+def ship(run: Path, target: Path, *, is_discriminator_kept: bool, num_quality_images: int) -> Path:
     """Put a finished run into a family: model, record, last sheet and snapshots.
 
     The record gains the `quality` of the model, as `measure_quality` returns it.
@@ -108,6 +112,8 @@ def ship(run: Path, target: Path, *, num_quality_images: int) -> Path:
     Args:
         run: Folder of the run.
         target: Path of the shipped model, without ending.
+        is_discriminator_kept: Whether other models start from this one; without the discriminator
+            the file has half the size.
         num_quality_images: See `measure_quality`.
 
     Returns:
@@ -117,26 +123,23 @@ def ship(run: Path, target: Path, *, num_quality_images: int) -> Path:
         CheckpointError: The run has no intact model.
     """
     model = checkpoints.load(run / "model")
-    description = json.loads((run / "model.json").read_text(encoding="utf-8"))
-    data = model.record["data"]
+    record, data = dict(model.record), model.record["data"]
     if data["kind"] == "clay":
-        description["record"]["quality"] = measure_quality(
+        record["quality"] = measure_quality(
             model.generator,
             domain=data["domain"],
             first_seed=data["first_seed"],
             num_images=num_quality_images,
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(run / "model.safetensors", target.with_suffix(".safetensors"))
-    text = json.dumps(description, indent=1, ensure_ascii=False) + "\n"
-    target.with_suffix(".json").write_text(text, encoding="utf-8")
+    discriminator = model.discriminator if is_discriminator_kept else None
+    weights = checkpoints.save_model(target, model.generator, discriminator, record=record)
     sheet = max((run / "sheets").iterdir())
     shutil.copyfile(sheet, target.with_suffix(sheet.suffix))
     snapshots = target.parent / "snapshots" / target.name
     shutil.rmtree(snapshots, ignore_errors=True)
     if (run / "snapshots").is_dir():
         shutil.copytree(run / "snapshots", snapshots)
-    return target.with_suffix(".safetensors")
+    return weights
 
 
 if __name__ == "__main__":
