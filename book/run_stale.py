@@ -83,7 +83,8 @@ def fingerprint_parts(notebook: nbformat.NotebookNode, root: Path) -> Iterator[b
         yield code_of_module(path).encode()
     if root / PACKAGE / "family" / "__init__.py" in modules:
         models = root / PACKAGE / "models"
-        for path in sorted([*models.rglob("*.safetensors"), *models.rglob("family.toml")]):
+        kinds = ("*.safetensors", "*.npz", "family.toml")
+        for path in sorted(path for kind in kinds for path in models.rglob(kind)):
             yield path.relative_to(root).as_posix().encode()
             yield path.read_bytes()
     yield (root / "requirements.lock").read_bytes()
