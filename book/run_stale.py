@@ -2,7 +2,8 @@
 
 A notebook is up to date when its metadata hold the fingerprint of all that its outputs depend on:
 its code cells, the code of the modules of `sa_helpers` that it imports, directly or not (comments
-and docstrings do not count), the shipped models if it opens any, and the lock file.
+and docstrings do not count), the shipped models with readers, encoders and surveys if it opens any,
+and the lock file.
 
     python book/run_stale.py            # run what is stale
     python book/run_stale.py --all      # run everything

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tiny_networks import tiny_generator
 
 from sa_helpers.channels import (
     GRID,
@@ -22,17 +23,12 @@ from sa_helpers.channels import (
     region_strengths,
 )
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
-from sa_helpers.networks import Generator, GeneratorConfig
+from sa_helpers.networks import Generator
 
 
 @pytest.fixture(scope="module")
 def generator() -> Generator:
-    torch.manual_seed(0)
-    channels = {4: 6, 8: 6, 16: 5, 32: 4, 64: 3}
-    config = GeneratorConfig(
-        img_resolution=64, channels=channels, z_dim=8, w_dim=8, num_mapping_layers=2
-    )
-    return Generator(config).eval().requires_grad_(False)
+    return tiny_generator({4: 6, 8: 6, 16: 5, 32: 4, 64: 3})
 
 
 @pytest.fixture(scope="module")

@@ -4,28 +4,21 @@ import dataclasses
 
 import pytest
 import torch
+from tiny_networks import tiny_generator
 
 from sa_helpers.images import resize
 from sa_helpers.inversion import SPACES, InversionSettings, invert
 from sa_helpers.inversion.optimisation import learning_rate_factor, noise_regularisation
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
 from sa_helpers.metrics import perceptual_distance
-from sa_helpers.networks import Generator, GeneratorConfig
+from sa_helpers.networks import Generator
 
 QUICK = InversionSettings(num_steps=60, learning_rate=0.05, latent_noise=0.02, pixel_weight=4.0)
 
 
 @pytest.fixture(scope="module")
 def generator() -> Generator:
-    torch.manual_seed(0)
-    config = GeneratorConfig(
-        img_resolution=32,
-        channels={4: 12, 8: 12, 16: 8, 32: 6},
-        z_dim=8,
-        w_dim=8,
-        num_mapping_layers=2,
-    )
-    return Generator(config).eval().requires_grad_(False)
+    return tiny_generator({4: 12, 8: 12, 16: 8, 32: 6})
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import torch
+from tiny_networks import tiny_generator
 
 from sa_helpers import checkpoints, clay, family, images
 from sa_helpers.checkpoints import CheckpointError
@@ -33,15 +34,7 @@ SMALL = EncoderSettings(
 
 @pytest.fixture(scope="module")
 def generator() -> Generator:
-    torch.manual_seed(0)
-    config = GeneratorConfig(
-        img_resolution=32,
-        channels={4: 12, 8: 12, 16: 8, 32: 6},
-        z_dim=8,
-        w_dim=8,
-        num_mapping_layers=2,
-    )
-    generator = Generator(config).eval().requires_grad_(False)
+    generator = tiny_generator({4: 12, 8: 12, 16: 8, 32: 6})
     generator.mapping.w_avg.copy_(generator.mapping(z_from_seeds(range(1000), z_dim=8)).mean(0))
     return generator
 

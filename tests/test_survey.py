@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from tiny_networks import tiny_generator
 
 from sa_helpers import clay
 from sa_helpers.channels import ChannelRegions, feature_channels
 from sa_helpers.checkpoints import CheckpointError, save_model
 from sa_helpers.directions import channel_effects, channel_sigmas
-from sa_helpers.family import family
+from sa_helpers.family import family, members
 from sa_helpers.family.__main__ import main
-from sa_helpers.family.surveying import weights_sha256
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
-from sa_helpers.networks import Generator, GeneratorConfig
+from sa_helpers.networks import Generator
 from sa_helpers.recognition import AttributeNetwork, FactorCoding, Segmenter, save_reader
 from sa_helpers.survey import (
     ChannelSurvey,
@@ -27,12 +27,7 @@ from sa_helpers.survey import (
 
 @pytest.fixture(scope="module")
 def generator() -> Generator:
-    torch.manual_seed(0)
-    channels = {4: 6, 8: 6, 16: 5, 32: 4, 64: 3, 128: 3}
-    config = GeneratorConfig(
-        img_resolution=128, channels=channels, z_dim=8, w_dim=8, num_mapping_layers=2
-    )
-    return Generator(config).eval().requires_grad_(False)
+    return tiny_generator({4: 6, 8: 6, 16: 5, 32: 4, 64: 3, 128: 3})
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +168,7 @@ def test_a_family_surveys_its_models_once(generator, attributes, segmenter, tmp_
     assert main(arguments) == 0
     assert path.stat().st_mtime_ns == before, "nothing had changed"
     save_model(tmp_path / "mine", generator, record=record, dtype=torch.float32)
+    members._open.cache_clear()
     assert main(arguments) == 0
     assert path.stat().st_mtime_ns > before
     assert str(path) in capsys.readouterr().out
@@ -182,7 +178,7 @@ def test_a_family_surveys_its_models_once(generator, attributes, segmenter, tmp_
 def test_shipped_surveys_belong_to_their_models(name):
     clay_family = family("clay")
     survey = clay_family.survey(name)
-    assert survey.provenance["sha256"] == weights_sha256(clay_family, name)
+    assert survey.provenance["sha256"] == clay_family.sha256(name)
     assert survey.found.regions == clay.REGIONS
     assert survey.factors == clay_family.readers(name).attributes.coding.output_names
     assert np.isfinite(survey.effects).all()

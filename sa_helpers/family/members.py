@@ -126,6 +126,15 @@ class Family:
         """
         return _open(self._existing_path(name)).generator
 
+    def sha256(self, name: str) -> str:
+        """Digest of the file that a model was opened from: what its companions are made for.
+
+        Raises:
+            ValueError: No such model.
+            CheckpointError: It cannot be opened.
+        """
+        return _open(self._existing_path(name)).sha256
+
     def encoder(self, name: str) -> ImageEncoder:
         """Open the encoder of a model, from images to latents, in evaluation mode.
 
@@ -140,7 +149,7 @@ class Family:
         own = None if path.is_file() else _open_own_encoder(model_path)
         if own is not None:
             return own
-        return companions.open_encoder(path, model_path=model_path, sha256=_open(model_path).sha256)
+        return companions.open_encoder(path, model_path=model_path, sha256=self.sha256(name))
 
     def encoder_path(self, name: str) -> Path:
         """Path of the file of a model's encoder, there or not."""

@@ -1,12 +1,11 @@
 """Survey the channels of a family's models and keep what was found beside them."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.family.companions import survey_path
-from sa_helpers.family.members import WEIGHTS, Family
+from sa_helpers.family.members import Family
 from sa_helpers.survey import ChannelSurvey, save_survey, survey_channels, with_provenance
 
 TRUNCATION_PSI = 0.7
@@ -35,7 +34,7 @@ def survey_model(models: Family, name: str, seeds: Sequence[int]) -> ChannelSurv
         attributes=attributes,
         truncation_psi=TRUNCATION_PSI,
     )
-    return with_provenance(survey, model=name, sha256=weights_sha256(models, name))
+    return with_provenance(survey, model=name, sha256=models.sha256(name))
 
 
 def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) -> list[Path]:
@@ -53,20 +52,13 @@ def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) ->
     return paths
 
 
-def weights_sha256(models: Family, name: str) -> str:
-    """Digest of a model's weights file, which says what a survey was made from."""
-    path = models.path(name)
-    weights = path if path.is_file() else path.with_name(path.name + WEIGHTS)
-    return hashlib.sha256(weights.read_bytes()).hexdigest()
-
-
 def _is_current(models: Family, name: str, seeds: Sequence[int]) -> bool:
     try:
         provenance = models.survey(name).provenance
     except CheckpointError:
         return False
     return (
-        provenance["sha256"] == weights_sha256(models, name)
+        provenance["sha256"] == models.sha256(name)
         and provenance["seeds"] == list(seeds)
         and provenance["truncation_psi"] == TRUNCATION_PSI
     )

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from sa_helpers.images import resize
 from sa_helpers.inversion.spaces import LatentSpace
-from sa_helpers.latents import z_from_seeds
+from sa_helpers.latents import truncate, z_from_seeds
 from sa_helpers.networks import Generator
 
 _CHUNK = 16
@@ -35,11 +35,12 @@ def nearest_samples(
         truncation_psi: Of the candidates.
     """
     device = generator.w_avg.device
-    z = z_from_seeds(range(num_candidates), z_dim=generator.config.z_dim, device=device)[:, None]
+    z = z_from_seeds(range(num_candidates), z_dim=generator.config.z_dim, device=device)
+    single = z[:, None]
     if not space.is_before_mapping:
-        w = generator.mapping(z[:, 0])
-        z = (generator.w_avg + truncation_psi * (w - generator.w_avg))[:, None]
-    latents = z.expand(-1, generator.num_ws if space.has_layers else 1, -1)
+        w = generator.mapping(z)[:, None]
+        single = truncate(w, generator.w_avg, truncation_psi=truncation_psi)
+    latents = single.expand(-1, generator.num_ws if space.has_layers else 1, -1)
     drawn = [
         _small(generator.synthesis(space.to_w_plus(generator, part, truncation_psi=truncation_psi)))
         for part in latents.split(_CHUNK)

@@ -1,0 +1,24 @@
+"""Untrained networks, small enough for a test and always the same."""
+
+from collections.abc import Mapping
+
+import torch
+
+from sa_helpers.networks import Generator, GeneratorConfig
+
+
+def tiny_generator(channels: Mapping[int, int]) -> Generator:
+    """Make a generator whose weights are drawn with seed 0.
+
+    Args:
+        channels: Resolution to number of channels; the largest resolution is the image's.
+    """
+    torch.manual_seed(0)
+    config = GeneratorConfig(
+        img_resolution=max(channels),
+        channels=dict(channels),
+        z_dim=8,
+        w_dim=8,
+        num_mapping_layers=2,
+    )
+    return Generator(config).eval().requires_grad_(False)
