@@ -126,10 +126,12 @@ class TestRebuild:
         made = family.family(models)
         assert made.names == ("parent", "child")
         assert [kimg for kimg, _ in made.snapshots("child")] == [0.008, 0.016]
-        assert len(list(models.glob("child.*"))) == 3
+        assert len(list(models.glob("child.*"))) == 2
         assert made.record("child")["quality"]["frechet_distance"] > 0
         assert checkpoints.load(models / "parent").discriminator is not None, "child starts from it"
         assert checkpoints.load(models / "child").discriminator is None, "nothing does"
+        size = [(models / f"{name}.safetensors").stat().st_size for name in made.names]
+        assert size[1] < 0.6 * size[0]
         first = (models / "child.safetensors").read_bytes()
         assert self.make(models, "other", "child") == 0
         assert (models / "child.safetensors").read_bytes() == first
@@ -167,7 +169,7 @@ class TestRebuild:
             rebuild.ship(
                 weights.parent,
                 models / "parent",
-                is_discriminator_kept=True,
+                is_origin=True,
                 num_quality_images=8,
             )
         assert (models / "parent.safetensors").read_bytes() == shipped

@@ -180,6 +180,6 @@ class TestStorage:
         assert record["domains"] == ["human"]
         assert "mean_error" in record["scores"]["yaw_deg"]
         with safe_open(path, framework="pt") as file:
-            assert file.get_tensor("head.3.bias").dtype == torch.float16
+            assert file.get_tensor("head.3.bias").dtype == torch.bfloat16
         assert main(["attributes", str(path), "human", "dog", *command]) == 1
         assert "one domain" in capsys.readouterr().err

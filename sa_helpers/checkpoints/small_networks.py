@@ -20,7 +20,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def save_network(path: Path, network: nn.Module, *, kind: str, meaning: dict[str, Any]) -> Path:
-    """Write a network in half precision, whole or not at all.
+    """Write a network in bfloat16, in which it was trained, whole or not at all.
 
     Args:
         path: Ends in .safetensors; its folder is made.
@@ -29,7 +29,7 @@ def save_network(path: Path, network: nn.Module, *, kind: str, meaning: dict[str
         meaning: What is needed to build the network again, and how it came about; JSON-ready.
     """
     tensors = {
-        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+        name: (value.bfloat16() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in network.state_dict().items()
     }
     with replacing(path) as stream:

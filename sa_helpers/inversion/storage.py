@@ -10,7 +10,7 @@ _KIND = "encoder"
 
 
 def save_encoder(path: Path, encoder: LatentEncoder, *, record: dict[str, Any]) -> Path:
-    """Write an encoder in half precision, whole or not at all.
+    """Write an encoder whole or not at all.
 
     Args:
         path: Ends in .safetensors; its folder is made.

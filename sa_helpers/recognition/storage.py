@@ -14,7 +14,7 @@ _KIND = "reader"
 def save_reader(
     path: Path, network: AttributeNetwork | Segmenter, *, record: dict[str, Any]
 ) -> Path:
-    """Write a reader in half precision, whole or not at all.
+    """Write a reader whole or not at all.
 
     Args:
         path: Ends in .safetensors; its folder is made.
