@@ -98,6 +98,21 @@ class TestTraining:
             for name in ("perceptual", "pixels"):
                 assert after[space][name] < 0.7 * before[space][name], (space, name)
 
+    def test_it_may_start_from_the_encoder_of_an_aligned_generator(
+        self, generator, pictures, trained
+    ):
+        start = {name: value.clone() for name, value in trained.state_dict().items()}
+        new, continued = (
+            train_encoder(generator, pictures, SMALL, origin=origin, report=lambda _: None)
+            for origin in (None, trained)
+        )
+        errors = [reconstruction_errors(e, generator, pictures) for e in (new, continued)]
+        assert errors[1]["w"]["pixels"] < errors[0]["w"]["pixels"]
+        for name, value in trained.state_dict().items():
+            assert torch.equal(value, start[name])
+        with pytest.raises(ValueError, match="start from"):
+            train_encoder(generator, pictures, SMALL, spaces=("w",), origin=trained)
+
     def test_equal_settings_give_equal_weights_and_global_numbers_stay(self, generator, pictures):
         torch.manual_seed(5)
         before = {n: v.clone() for n, v in generator.state_dict().items()}

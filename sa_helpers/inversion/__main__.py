@@ -19,7 +19,7 @@ from sa_helpers.inversion.encoder_training import (
     train_encoder,
 )
 from sa_helpers.inversion.spaces import SPACES
-from sa_helpers.inversion.storage import save_encoder
+from sa_helpers.inversion.storage import load_encoder, save_encoder
 
 HELD_OUT_SEED = 2_000_000
 _DESCRIPTION = """
@@ -56,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("model", type=Path, help="checkpoint of the generator")
     parser.add_argument("domain", help="clay domain to train on, the generator's own")
     parser.add_argument("spaces", nargs="*", help=f"default: {' '.join(SPACES)}")
+    parser.add_argument("--origin", type=Path, help="encoder of an aligned model to start from")
     parser.add_argument("--num-threads", type=int, help="CPU threads (default: all)")
     parser.add_argument("--num-held-out", type=int, default=200, help="default %(default)s")
     for field in dataclasses.fields(EncoderSettings):
@@ -82,6 +83,7 @@ def _train(options: argparse.Namespace, *, command: str) -> Path:
         rendered,
         settings,
         spaces=tuple(options.spaces) or tuple(SPACES),
+        origin=load_encoder(options.origin)[0] if options.origin else None,
         report=lambda line: print(line, flush=True),
     )
     name = options.model.parent.name if options.model.stem == "model" else options.model.stem

@@ -81,6 +81,7 @@ def train_encoder(
     settings: EncoderSettings,
     *,
     spaces: tuple[str, ...] = tuple(SPACES),
+    origin: LatentEncoder | None = None,
     report: Callable[[str], None] = print,
 ) -> LatentEncoder:
     """Train an encoder into some spaces of one generator.
@@ -90,14 +91,19 @@ def train_encoder(
         images: Of its domain and its resolution, for training.
         settings: How.
         spaces: Names of the spaces.
+        origin: Encoder to start from, of an aligned generator: what alignment keeps need not be
+            learned again. Left unchanged.
         report: Called with a line now and then.
 
     Returns:
         The encoder, in evaluation mode.
+
+    Raises:
+        ValueError: The sizes or spaces of `origin` are not those of the new encoder.
     """
     device = runtime.default_device()
     generator = generator.to(device)
-    encoder = _new_encoder(generator, settings, spaces).to(device)
+    encoder = _new_encoder(generator, settings, spaces, origin).to(device)
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=settings.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=settings.learning_rate, total_steps=settings.num_steps
@@ -121,7 +127,10 @@ def train_encoder(
 
 
 def _new_encoder(
-    generator: Generator, settings: EncoderSettings, spaces: tuple[str, ...]
+    generator: Generator,
+    settings: EncoderSettings,
+    spaces: tuple[str, ...],
+    origin: LatentEncoder | None,
 ) -> LatentEncoder:
     config = LatentEncoderConfig(
         img_resolution=generator.config.img_resolution,
@@ -134,6 +143,12 @@ def _new_encoder(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         encoder = LatentEncoder(config)
+    if origin is not None:
+        if origin.config != config:
+            raise ValueError(
+                f"The encoder to start from is made for {origin.config}, not for {config}."
+            )
+        encoder.load_state_dict(origin.state_dict())
     encoder.fit_scale(generator)
     return encoder.to(memory_format=torch.channels_last).train()
 
