@@ -30,7 +30,6 @@ _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "---")
 _INK = "#222222"
 _DPI = 100
 _GAP_PX = 4
-_MIN_CELL_PX = 96
 _PX_PER_POINT = _DPI / 72
 _JPEG_OPTIONS = {"quality": 90, "subsampling": 0, "optimize": True}  # sharp edges of text and clay
 
@@ -70,10 +69,11 @@ def image_table(
     *,
     column_labels: Sequence[str] | None = None,
     font_size: float = 15.0,
+    min_px: int = 96,
 ) -> BookFigure:
     """Show images in rows and columns, pixel by pixel, with labels.
 
-    Images below 96 px are enlarged by a whole number, so that they can be seen and labelled.
+    Images below `min_px` are enlarged by a whole number, so that they can be seen and labelled.
 
     Args:
         rows: Rows of equally many images of equal size: float tensors [n, 3, h, w] in [-1, 1],
@@ -81,6 +81,7 @@ def image_table(
             labels to the left of the rows; line breaks are kept.
         column_labels: One a column, above.
         font_size: Of the labels, in points.
+        min_px: Least width of an image on the page.
 
     Raises:
         ValueError: No rows, rows of different shapes, or not one label a column.
@@ -88,7 +89,7 @@ def image_table(
     row_labels = list(rows) if isinstance(rows, Mapping) else []
     arrays = [_to_arrays(row) for row in _unlabelled(rows)]
     _check_table(arrays, column_labels)
-    cells = _enlarge(np.concatenate(arrays))
+    cells = _enlarge(np.concatenate(arrays), min_px=min_px)
     _, height, width, _ = cells.shape
     grid = make_grid(cells, num_columns=len(arrays[0]), padding_px=_GAP_PX)
     left = _margin_left_px(row_labels, font_size)
@@ -178,9 +179,9 @@ def bars(
 
 
 def _enlarge(
-    cells: UInt8[ndarray, "images height width 3"],
+    cells: UInt8[ndarray, "images height width 3"], *, min_px: int
 ) -> UInt8[ndarray, "images cell_height cell_width 3"]:
-    factor = -(-_MIN_CELL_PX // cells.shape[2])
+    factor = -(-min_px // cells.shape[2])
     return cells.repeat(factor, axis=1).repeat(factor, axis=2)
 
 

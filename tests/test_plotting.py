@@ -49,6 +49,7 @@ def test_small_images_are_enlarged_by_a_whole_number(images, tmp_path):
     shown = pixels(plotting.image_table([small]), tmp_path)
     assert shown.shape[:2] == (120, 3 * 120 + 2 * 4)
     np.testing.assert_array_equal(shown[1:120:3, 1:120:3, :3], to_uint8(small)[0])
+    assert pixels(plotting.image_table([small], min_px=40), tmp_path).shape[:2] == (40, 128)
 
 
 def test_rows_may_be_tensors_arrays_or_lists(images, tmp_path):

@@ -134,17 +134,18 @@ def ship(run: Path, target: Path, *, is_origin: bool, num_quality_images: int) -
             first_seed=data["first_seed"],
             num_images=num_quality_images,
         )
+    dtype = torch.float16 if is_origin else torch.bfloat16
+    discriminator = model.discriminator if is_origin else None
     weights = checkpoints.save_model(
-        target,
-        model.generator,
-        model.discriminator if is_origin else None,
-        record=record,
-        dtype=torch.float16 if is_origin else torch.bfloat16,
+        target, model.generator, discriminator, record=record, dtype=dtype
     )
     snapshots = target.parent / "snapshots" / target.name
     shutil.rmtree(snapshots, ignore_errors=True)
-    if (run / "snapshots").is_dir():
-        shutil.copytree(run / "snapshots", snapshots)
+    for path in sorted(run.glob("snapshots/*.safetensors")):
+        snapshot = checkpoints.load(path)
+        checkpoints.save_model(
+            snapshots / path.stem, snapshot.generator, record=snapshot.record, dtype=dtype
+        )
     return weights
 
 
