@@ -30,6 +30,7 @@ _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "---")
 _INK = "#222222"
 _DPI = 100
 _GAP_PX = 4
+_MAX_LEVEL_GROUPS = 7  # more names than these would run into each other below the bars
 _PX_PER_POINT = _DPI / 72
 _JPEG_OPTIONS = {"quality": 90, "subsampling": 0, "optimize": True}  # sharp edges of text and clay
 
@@ -151,7 +152,7 @@ def bars(
     """Draw groups of bars with their intervals.
 
     Args:
-        groups: Names below the groups.
+        groups: Names below the groups, slanted if there are many.
         series: Label to one estimate a group; each series has its colour and hatching.
         y_label: What the estimates are, with the network that measured them.
         x_label: What the groups are.
@@ -174,6 +175,8 @@ def bars(
             label=label,
         )
     axes.set_xticks(range(len(groups)), groups)
+    if len(groups) > _MAX_LEVEL_GROUPS:
+        axes.tick_params(axis="x", labelrotation=40)
     _add_legend(figure, num_columns=len(series))
     return figure
 

@@ -13,16 +13,22 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 from torch import Tensor
 
-from sa_helpers.channels import ChannelRegions, channel_agreement, discover_channels
+from sa_helpers.channels import (
+    ChannelRegions,
+    channel_agreement,
+    discover_channels,
+    own_ranks,
+)
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.directions import channel_sigmas
+from sa_helpers.images import resize
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
 from sa_helpers.networks import Generator, Styles
-from sa_helpers.recognition import AttributeNetwork, Segmenter
+from sa_helpers.recognition import IMG_RESOLUTION, AttributeNetwork, Segmenter
 from sa_helpers.runtime import replacing
 
 _SIGMA_SEEDS = range(10_000)
@@ -59,6 +65,21 @@ class ChannelSurvey:
         """
         return float(self.effects[self.found.names.index(channel), self.factors.index(factor)])
 
+    def of_channels(self, names: Sequence[str]) -> "ChannelSurvey":
+        """The same of some channels, such as those that a smaller model has too.
+
+        Raises:
+            ValueError: A name is of no channel.
+        """
+        rows = [self.found.names.index(name) for name in names]
+        found = replace(
+            self.found,
+            names=tuple(names),
+            winners=self.found.winners[:, rows],
+            profiles=self.found.profiles[rows],
+        )
+        return replace(self, found=found, effects=self.effects[rows])
+
 
 def survey_channels(
     generator: Generator,
@@ -82,7 +103,7 @@ def survey_channels(
     with torch.inference_mode():
         w_plus = z_to_w_plus(generator, z, truncation_psi=truncation_psi)
         images = torch.cat([generator.synthesis(chunk).cpu() for chunk in w_plus.split(_CHUNK)])
-    masks = segmenter.segment(images)
+    masks = segmenter.segment(resize(images, img_resolution=IMG_RESOLUTION))
     found = discover_channels(generator, w_plus, masks, regions=segmenter.regions)
     factors: tuple[str, ...] = ()
     effects = np.zeros((len(found.names), 0))
@@ -146,14 +167,7 @@ def place_agreement(first: ChannelSurvey, second: ChannelSurvey) -> Float[ndarra
     Raises:
         ValueError: Fewer than two regions in common.
     """
-    profiles = [np.log(survey.found.profiles + 1e-12) for survey in (first, second)]
-    is_shared = np.isfinite(profiles).all(axis=(0, 1))
-    if is_shared.sum() < 2:
-        raise ValueError(
-            "The two models have fewer than two regions in common; nothing to compare."
-        )
-    where = [p[:, is_shared] - p[:, is_shared].mean(axis=1, keepdims=True) for p in profiles]
-    return channel_agreement(where[0], where[1], first.layers)
+    return channel_agreement(*_places(first, second), first.layers)
 
 
 def effect_agreement(
@@ -170,12 +184,69 @@ def effect_agreement(
     Raises:
         ValueError: No factor in common.
     """
+    return channel_agreement(*_effects(first, second, factors), first.layers)
+
+
+def function_ranks(
+    first: ChannelSurvey, second: ChannelSurvey, *, factors: Sequence[str] | None = None
+) -> Float[ndarray, " channels"]:
+    """Which share of the second model's channels do what a channel of the first does, at least.
+
+    What a channel does is where it acts, as for `place_agreement`, and what it changes, as for
+    `effect_agreement`, with equal weight; see `channels.own_ranks`.
+
+    Args:
+        first: Of one model.
+        second: Of the other.
+        factors: As for `effect_agreement`.
+
+    Returns:
+        0 where no other channel of the second model is as good a match as the one with the same
+        number; evenly spread from 0 to 1 if the models have nothing to do with each other.
+
+    Raises:
+        ValueError: Fewer than two regions or no factor in common, or different channels.
+    """
+    pairs = [_places(first, second), _effects(first, second, factors)]
+    return own_ranks(pairs, first.layers)
+
+
+def shared_regions(first: ChannelSurvey, second: ChannelSurvey) -> list[str]:
+    """Names of the regions that occur in both models; two or more make their places comparable."""
+    shared = _is_shared(first, second)
+    return [name for name, both in zip(first.found.regions, shared, strict=True) if both]
+
+
+def _is_shared(first: ChannelSurvey, second: ChannelSurvey) -> Bool[ndarray, " regions"]:
+    occurs = [np.isfinite(survey.found.profiles).all(axis=0) for survey in (first, second)]
+    return occurs[0] & occurs[1]
+
+
+def _places(first: ChannelSurvey, second: ChannelSurvey) -> tuple[ndarray, ndarray]:
+    """Where channels act in two models: log strengths in shared regions, relative to their mean."""
+    profiles = [np.log(survey.found.profiles + 1e-12) for survey in (first, second)]
+    is_shared = _is_shared(first, second)
+    if is_shared.sum() < 2:
+        raise ValueError(
+            "The two models have fewer than two regions in common; nothing to compare."
+        )
+    shared = [profile[:, is_shared] for profile in profiles]
+    first_places, second_places = (p - p.mean(axis=1, keepdims=True) for p in shared)
+    return first_places, second_places
+
+
+def _effects(
+    first: ChannelSurvey, second: ChannelSurvey, factors: Sequence[str] | None
+) -> tuple[ndarray, ndarray]:
+    """Derivatives of the shared factors by the channels of two models."""
     both = [name for name in first.factors if name in second.factors]
     shared = [name for name in both if factors is None or name in factors]
     if not shared:
         raise ValueError("The models have no such factor in common: nothing to compare.")
-    tables = [s.effects[:, [s.factors.index(name) for name in shared]] for s in (first, second)]
-    return channel_agreement(tables[0], tables[1], first.layers)
+    own, others = (
+        s.effects[:, [s.factors.index(name) for name in shared]] for s in (first, second)
+    )
+    return own, others
 
 
 def with_provenance(survey: ChannelSurvey, **entries: Any) -> ChannelSurvey:

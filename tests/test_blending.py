@@ -7,6 +7,7 @@ import torch
 from sa_helpers import blending
 from sa_helpers.blending import COMPONENTS
 from sa_helpers.networks import Generator, GeneratorConfig
+from sa_helpers.networks.filters import upsample_image
 
 CONFIG = GeneratorConfig(
     img_resolution=16, channels={4: 8, 8: 6, 16: 4}, z_dim=5, w_dim=7, num_mapping_layers=2
@@ -228,6 +229,27 @@ def test_shares_are_one_a_model_with_sum_one(parent, child, row):
     shares = {4: (1.0, 0.0, 0.0), 8: row, 16: (1.0, 0.0, 0.0)}
     with pytest.raises(ValueError, match=r"shares at 8 are .* expected 3, one a model, with sum 1"):
         blending.mix_models([parent, child, child], shares)
+
+
+def test_without_its_top_resolution_a_model_shows_what_that_adds_to(parent):
+    small = blending.drop_top_resolution(parent)
+    *lower, top = parent.synthesis.resolutions
+    assert small.synthesis.resolutions == lower
+    silent = copy.deepcopy(parent)
+    with torch.no_grad():
+        for name in ("weight", "bias"):
+            silent.get_parameter(f"synthesis.b{top}.torgb.{name}").zero_()
+    z = torch.randn(2, parent.config.z_dim, generator=torch.Generator().manual_seed(0))
+    images = (small(z, truncation_psi=0.7), silent(z, truncation_psi=0.7))
+    torch.testing.assert_close(upsample_image(images[0]), images[1])
+
+
+def test_the_lowest_resolution_cannot_be_dropped(parent):
+    smallest = parent
+    while smallest.config.img_resolution > 8:
+        smallest = blending.drop_top_resolution(smallest)
+    with pytest.raises(ValueError, match="at least 8"):
+        blending.drop_top_resolution(smallest)
 
 
 def test_swapped_channels_are_the_childs_and_nothing_else(parent, child):

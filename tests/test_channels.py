@@ -13,6 +13,7 @@ from sa_helpers.channels import (
     channel_agreement,
     channel_maps,
     discover_channels,
+    distinct_places,
     feature_channels,
     grid_labels,
     kept_share,
@@ -20,6 +21,8 @@ from sa_helpers.channels import (
     overlap_columns,
     overlap_scores,
     overlap_table,
+    own_ranks,
+    regained_share,
     region_strengths,
 )
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
@@ -60,6 +63,31 @@ class TestMaps:
             channel_maps(generator, w_plus[:1], batch_size=5),
             channel_maps(generator, w_plus[:1], batch_size=64),
         )
+
+    def test_chosen_channels_have_the_maps_that_they_have_among_all(self, generator, w_plus):
+        names = feature_channels(generator.synthesis.w_plus_to_s(w_plus[:1]))
+        chosen = ["8_2", "0_3", "2_1", "0_5"]
+        rows = sorted(names.index(name) for name in chosen)
+        torch.testing.assert_close(
+            channel_maps(generator, w_plus[:1], names=chosen),
+            channel_maps(generator, w_plus[:1])[rows],
+        )
+
+    @pytest.mark.parametrize("names", [["1_0"], ["0_6"], []])
+    def test_channels_that_there_are_not_are_refused(self, generator, w_plus, names):
+        with pytest.raises(ValueError, match="from 0_0 to"):
+            channel_maps(generator, w_plus[:1], names=names)
+
+    def test_distinct_places_are_what_a_map_does_not_share_with_the_others(self):
+        maps = torch.rand(5, 8, 8, generator=torch.Generator().manual_seed(0))
+        places = distinct_places(maps)
+        torch.testing.assert_close(places.square().mean(dim=(1, 2)), torch.ones(5))
+        strength = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])[:, None, None]
+        torch.testing.assert_close(distinct_places(strength * maps), places)
+        shares = maps / maps.sum(dim=(1, 2), keepdim=True)
+        common = torch.rand(8, 8, generator=torch.Generator().manual_seed(1))
+        on_top = shares + 4 * common / common.sum()
+        torch.testing.assert_close(distinct_places(on_top), places, atol=1e-3, rtol=1e-3)
 
     def test_names_leave_colour_layers_out(self, generator, w_plus):
         names = feature_channels(generator.synthesis.w_plus_to_s(w_plus[:1]))
@@ -192,7 +220,7 @@ class TestOverlapOfModels:
     def test_the_share_that_is_kept_counts_the_diagonal(self):
         assert kept_share(self.parent, self.child).mean == pytest.approx(2 / 4)
         assert kept_share(self.parent, self.parent).mean == 1
-        with pytest.raises(ValueError, match="2 and 1 images"):
+        with pytest.raises(ValueError, match=r"\[2, 1\] images"):
             kept_share(self.parent, self.child.resample(np.array([0])))
 
     def test_its_interval_tells_how_far_images_differ(self):
@@ -202,6 +230,56 @@ class TestOverlapOfModels:
         share = kept_share(steady, moody)
         assert share.low < share.mean < share.high
         assert kept_share(steady, steady).low == 1
+
+    def test_only_what_was_lost_can_be_regained(self):
+        # The child has lost channels 2 and 3. In the grandchild, 2 acts on the eye again.
+        grandchild = regions_of([[2, 1, 1, 0, 0], [2, 1, 1, 0, 0]])
+        assert regained_share(self.parent, self.child, grandchild).mean == pytest.approx(1 / 2)
+        assert regained_share(self.parent, self.child, self.parent).mean == 1
+        assert regained_share(self.parent, self.child, self.child).mean == 0
+        assert np.isnan(regained_share(self.parent, self.parent, self.child).mean)
+        with pytest.raises(ValueError, match=r"\[2, 2, 1\] images"):
+            regained_share(self.parent, self.child, grandchild.resample(np.array([0])))
+
+
+class TestOwnRanks:
+    layers = (0,) * 60 + (2,) * 40
+    rng = np.random.default_rng(0)
+    first = rng.standard_normal((100, 6))
+
+    def test_the_namesake_of_a_channel_of_the_same_model_is_the_best_match(self):
+        assert own_ranks([(self.first, self.first)], self.layers).max() == 0
+
+    def test_scale_and_mean_of_a_layer_do_not_matter(self):
+        moved = self.first.copy()
+        moved[60:] = 5 * moved[60:] + 3
+        assert own_ranks([(self.first, moved)], self.layers).max() == 0
+
+    def test_ranks_of_unrelated_models_are_evenly_spread(self):
+        second = np.random.default_rng(1).standard_normal((100, 6))
+        ranks = own_ranks([(self.first, second)], self.layers)
+        assert ranks.mean() == pytest.approx(0.5, abs=0.1)
+        assert (ranks <= 0.2).mean() == pytest.approx(0.2, abs=0.1)
+
+    def test_the_opposite_channel_is_the_worst_match(self):
+        assert own_ranks([(self.first, -self.first)], self.layers).min() == 1
+
+    def test_a_second_kind_of_table_can_tell_what_the_first_leaves_open(self):
+        pairs = [(self.first, self.first), (self.first, -self.first)]
+        mixed = own_ranks(pairs, self.layers)
+        assert 0.3 < mixed.mean() < 0.7, "equal weights cancel"
+
+    def test_tables_count_alike_however_many_columns_they_have(self):
+        second, third = (np.random.default_rng(i).standard_normal((100, 6)) for i in (1, 2))
+        ranks = own_ranks([(self.first, self.first), (second, third)], self.layers)
+        wide = (np.tile(second, 5), np.tile(third, 5))
+        np.testing.assert_array_equal(
+            own_ranks([(self.first, self.first), wide], self.layers), ranks
+        )
+
+    def test_tables_have_to_match(self):
+        with pytest.raises(ValueError, match="equal shapes"):
+            own_ranks([(self.first, self.first[:, :2])], self.layers)
 
 
 class TestAgreement:

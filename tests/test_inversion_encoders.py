@@ -28,7 +28,13 @@ from sa_helpers.metrics import perceptual_distance
 from sa_helpers.networks import Encoder, EncoderConfig, Generator, GeneratorConfig
 
 SMALL = EncoderSettings(
-    total_kimg=0.016, batch_size=4, num_generated=4, perceptual_px=32, num_images=12
+    num_known=64,
+    num_epochs=1,
+    total_kimg=0.016,
+    batch_size=4,
+    num_generated=4,
+    perceptual_px=32,
+    num_images=12,
 )
 
 
@@ -261,6 +267,7 @@ class TestCommand:
         path = tmp_path / "encoders" / "dog.safetensors"
         options = ["--num-images", "8", "--num-held-out", "2", "--total-kimg", "0.008"]
         options += ["--batch-size", "4", "--num-generated", "4", "--perceptual-px", "32"]
+        options += ["--num-known", "64", "--num-epochs", "1"]
         command = ["encoder", str(path), str(tmp_path / "dog"), "dog", "w", "z"]
         assert main([*command, *options, "--num-threads", "1"]) == 0
         _, record = load_encoder(path)

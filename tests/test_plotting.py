@@ -136,6 +136,13 @@ def test_bars_stand_side_by_side_with_their_means(estimates):
         assert left + width <= next_left
 
 
+def test_many_names_below_bars_are_slanted(estimates):
+    for count, angle in ((7, 0), (8, 40)):
+        series = {"toon": (estimates * 3)[:count]}
+        (axes,) = plotting.bars([f"model {i}" for i in range(count)], series, y_label="d").axes
+        assert {label.get_rotation() for label in axes.get_xticklabels()} == {angle}
+
+
 def test_rows_of_different_shapes_are_refused(images):
     with pytest.raises(ValueError, match="all alike"):
         plotting.image_table([images, images[:2]])

@@ -16,6 +16,7 @@ from sa_helpers.recognition import (
     Segmenter,
     factor_scores,
     load_reader,
+    put_right,
     region_ious,
     save_reader,
     train_attributes,
@@ -183,3 +184,35 @@ class TestStorage:
             assert file.get_tensor("head.3.bias").dtype == torch.bfloat16
         assert main(["attributes", str(path), "human", "dog", *command]) == 1
         assert "one domain" in capsys.readouterr().err
+
+
+class TestViews:
+    @pytest.mark.parametrize("domain", ["human_right", "human_down", "human_flipped"])
+    def test_a_view_that_is_put_right_shows_the_domain_that_it_is_of(self, domain):
+        factors = [clay.sample_factors("human", 3)]
+        plain, seen = (
+            torch.from_numpy(clay.render_factors(name, factors).masks)[None].float()
+            for name in ("human", domain)
+        )
+        righted = put_right(seen, domain=domain)
+        inside = (..., slice(0, 98), slice(0, 98))  # what no shift has pushed out of the picture
+        assert (righted == plain)[inside].float().mean() > 0.98
+        assert (seen == plain)[inside].float().mean() < 0.9
+
+    def test_what_was_lost_repeats_the_border(self):
+        rows = torch.arange(128.0)[:, None].expand(1, 1, 128, 128)
+        assert put_right(rows, domain="human_down")[0, 0, :, 5].tolist() == [
+            *range(30, 128),
+            *[127] * 30,
+        ]
+
+    def test_other_domains_are_no_views(self):
+        with pytest.raises(ValueError, match=r"\"dog\".*human_right"):
+            put_right(torch.zeros(1, 3, 128, 128), domain="dog")
+
+    def test_images_of_another_size_are_read_after_resizing(self, coding):
+        torch.manual_seed(0)
+        network = AttributeNetwork(coding).eval()
+        small = torch.rand(2, 3, 64, 64)
+        enlarged = images.resize(small, img_resolution=128)
+        torch.testing.assert_close(network(small), network(enlarged))

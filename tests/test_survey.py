@@ -18,9 +18,11 @@ from sa_helpers.survey import (
     ChannelSurvey,
     effect_agreement,
     factor_gradients,
+    function_ranks,
     load_survey,
     place_agreement,
     save_survey,
+    shared_regions,
     survey_channels,
 )
 
@@ -105,6 +107,8 @@ class TestAgreement:
         partial[:, 2] = np.nan
         both = place_agreement(made_up(partial), made_up(self.profiles))
         assert both.mean() == pytest.approx(1)
+        regions = made_up(self.profiles).found.regions
+        assert shared_regions(made_up(partial), made_up(self.profiles)) == list(regions[:2])
         partial[:, 1] = np.nan
         with pytest.raises(ValueError, match="fewer than two regions"):
             place_agreement(made_up(partial), made_up(self.profiles))
@@ -120,6 +124,26 @@ class TestAgreement:
         assert chosen.mean() == pytest.approx(1)
         with pytest.raises(ValueError, match="no such factor in common"):
             effect_agreement(first, made_up(self.profiles, self.effects, ("c", "d")))
+
+    def test_a_channel_that_does_the_same_ranks_first_and_any_other_anywhere(self):
+        mine = made_up(self.profiles, self.effects)
+        assert function_ranks(mine, made_up(5 * self.profiles, self.effects)).max() == 0
+        order = self.rng.permutation(50)
+        other = made_up(self.profiles[order], self.effects[order])
+        assert function_ranks(mine, other).mean() == pytest.approx(0.5, abs=0.15)
+        assert function_ranks(mine, made_up(self.profiles, -self.effects)).mean() > 0.05
+
+
+def test_a_survey_of_some_channels_keeps_their_rows(survey):
+    few = survey.of_channels(["5_2", "0_3"])
+    assert few.found.names == ("5_2", "0_3")
+    assert few.layers == [5, 0]
+    assert few.effect("0_3", "yaw_deg") == survey.effect("0_3", "yaw_deg")
+    index = survey.found.names.index("5_2")
+    np.testing.assert_array_equal(few.found.winners[:, 0], survey.found.winners[:, index])
+    np.testing.assert_array_equal(few.found.profiles[0], survey.found.profiles[index])
+    with pytest.raises(ValueError, match="not in tuple"):
+        survey.of_channels(["1_0"])
 
 
 class TestFiles:
@@ -182,6 +206,22 @@ def test_shipped_surveys_belong_to_their_models(name):
     assert survey.found.regions == clay.REGIONS
     assert survey.factors == clay_family.readers(name).attributes.coding.output_names
     assert np.isfinite(survey.effects).all()
+
+
+def test_views_of_a_domain_are_read_by_its_reader(generator, attributes, tmp_path):
+    for name in ("human", "human_flipped"):
+        record = {"data": {"kind": "clay", "domain": name}, "kimg": 1}
+        save_model(tmp_path / name, generator, record=record)
+    models = family(tmp_path)
+    with pytest.raises(ValueError, match=r'reads no factors of "human_flipped".*human'):
+        _ = models.readers("human_flipped").attributes
+    path = tmp_path / "readers" / "human.safetensors"
+    save_reader(path, attributes, record={"scores": {"yaw_deg": {"correlation": 0.9}}})
+    plain, viewed = (models.readers(name).attributes for name in ("human", "human_flipped"))
+    images = torch.rand(2, 3, 128, 128)
+    torch.testing.assert_close(viewed(images.flip(2)), plain(images))
+    assert not torch.equal(plain(images.flip(2)), plain(images)), "the file's own is unchanged"
+    assert models.readers("human_flipped").well_read() == {"yaw_deg"}
 
 
 def test_a_model_of_photographs_has_no_domain_to_read(tmp_path, generator):

@@ -15,6 +15,7 @@ from sa_helpers.blending.components import (
 from sa_helpers.blending.resolutions import (
     ENDS,
     blend_by_resolution,
+    drop_top_resolution,
     mix_models,
     smooth_amounts,
     swap_layers,
@@ -28,6 +29,7 @@ __all__ = [
     "blend_by_resolution",
     "blend_weights",
     "component_of",
+    "drop_top_resolution",
     "interpolate_weights",
     "mix_models",
     "require_same_config",

@@ -8,6 +8,9 @@ Source: Pinkney and Adler 2020, Section 2, Appendices A to C.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import torch
 
 from sa_helpers.blending.components import blend_weights, resolution_of
 from sa_helpers.networks import Generator
@@ -158,6 +161,26 @@ def mix_models(models: Sequence[Generator], shares: Mapping[int, Sequence[float]
         amounts = {r: _share_of_last(row[: index + 1]) for r, row in shares.items()}
         mixed = blend_by_resolution(mixed, model, amounts)
     return mixed
+
+
+def drop_top_resolution(model: Generator) -> Generator:
+    """Return the model of half the resolution: the layers of the highest one are left out.
+
+    Its images are what those layers would have added to: unfinished, until it is fine-tuned.
+
+    Raises:
+        ValueError: There is no resolution below that of the model.
+
+    Source: Wu et al. 2022 (StyleAlign), Appendix A.4.
+    """
+    *lower, top = model.synthesis.resolutions
+    channels = {r: c for r, c in model.config.channels.items() if r != top}
+    config = replace(model.config, img_resolution=max(lower), channels=channels)
+    with torch.random.fork_rng(devices=[]):
+        smaller = Generator(config)
+    weights = model.state_dict()
+    smaller.load_state_dict({name: weights[name] for name in smaller.state_dict()})
+    return smaller.eval().requires_grad_(False)
 
 
 def _require_every_resolution(model: Generator, given: Mapping[int, object]) -> None:

@@ -8,13 +8,15 @@ from sa_helpers.channels.localization import (
     overlap_scores,
     region_strengths,
 )
-from sa_helpers.channels.maps import GRID, channel_maps, feature_channels
+from sa_helpers.channels.maps import GRID, channel_maps, distinct_places, feature_channels
 from sa_helpers.channels.overlaps import (
     channel_agreement,
     kept_share,
     overlap_by_chance,
     overlap_columns,
     overlap_table,
+    own_ranks,
+    regained_share,
 )
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "channel_agreement",
     "channel_maps",
     "discover_channels",
+    "distinct_places",
     "feature_channels",
     "grid_labels",
     "kept_share",
@@ -31,5 +34,7 @@ __all__ = [
     "overlap_columns",
     "overlap_scores",
     "overlap_table",
+    "own_ranks",
+    "regained_share",
     "region_strengths",
 ]

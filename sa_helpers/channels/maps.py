@@ -7,7 +7,7 @@ picture by that linear map, many channels at once.
 Source: Wu et al. 2021 (StyleSpace), Section 4.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,6 +46,7 @@ def channel_maps(
     generator: Generator,
     w_plus: Float[Tensor, "1 num_ws w_dim"],
     *,
+    names: Collection[str] | None = None,
     batch_size: int = 64,
     dtype: torch.dtype = torch.float32,
 ) -> Float[Tensor, "channels 32 32"]:
@@ -57,20 +58,58 @@ def channel_maps(
     Args:
         generator: On any device; its constant noise is used.
         w_plus: Of one image.
+        names: Of the channels, such as `6_501`; None means all.
         batch_size: Channels at once; changes the memory and nothing else.
         dtype: Of the changes that are carried; the image itself is computed in float32.
 
     Returns:
-        One map a channel, in the order of `feature_channels`, on the CPU.
+        One map a channel, in the order of `feature_channels` whatever that of `names`, on the CPU.
+
+    Raises:
+        ValueError: A name is of no feature channel, or there are none.
     """
     steps = _linearise(generator, w_plus)
+    chosen = _channels_by_layer(feature_channels(generator.synthesis.w_plus_to_s(w_plus)), names)
     maps = []
     for index, step in enumerate(steps):
-        if isinstance(step, _FeatureStep):
-            for channels in torch.arange(step.style.shape[1]).split(batch_size):
+        if isinstance(step, _FeatureStep) and index in chosen:
+            for channels in torch.tensor(chosen[index]).split(batch_size):
                 change = step.changes(channels.to(w_plus.device)).to(dtype)
                 maps.append(_carry(change, steps[index + 1 :]).abs().mean(dim=1).cpu())
     return torch.cat(maps)
+
+
+def distinct_places(
+    maps: Float[Tensor, "channels height width"],
+) -> Float[Tensor, "channels height width"]:
+    """Where each channel acts more, or less, than the others: standardised deviations from them.
+
+    Each map is divided by its sum first, so how strongly a channel acts does not count. The mean
+    product of two results is the correlation of what is particular to two channels.
+
+    Args:
+        maps: From `channel_maps`, of two channels or more.
+    """
+    shares = maps / maps.sum(dim=(1, 2), keepdim=True).clamp(min=1e-12)
+    particular = shares - shares.mean(dim=0)
+    centred = particular - particular.mean(dim=(1, 2), keepdim=True)
+    return centred / centred.square().mean(dim=(1, 2), keepdim=True).sqrt().clamp(min=1e-12)
+
+
+def _channels_by_layer(known: Sequence[str], names: Collection[str] | None) -> dict[int, list[int]]:
+    """Layer to the chosen ones of its channels, in order."""
+    wanted = set(known if names is None else names)
+    if not wanted or not wanted <= set(known):
+        raise ValueError(
+            f"Of the names, {sorted(wanted - set(known))} are of no feature channel; expected one "
+            f"or more from {known[0]} to {known[-1]}."
+        )
+    chosen: dict[int, list[int]] = {}
+    for name in known:
+        if name in wanted:
+            layer, channel = map(int, name.split("_"))
+            chosen.setdefault(layer, []).append(channel)
+    return chosen
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 Source: Wu et al. 2022 (StyleAlign), Section 3, Tables 1, 3 and 4.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 from numpy import ndarray
 
 from sa_helpers.channels.localization import NO_REGION, ChannelRegions
@@ -68,22 +68,70 @@ def kept_share(
     Raises:
         ValueError: The two were not found on equally many images.
     """
-    num_images = len(parent.winners)
-    if len(child.winners) != num_images:
-        raise ValueError(f"There are {num_images} and {len(child.winners)} images; expected equal.")
+    return _over_images(_kept_share, parent, child, num_resamples=num_resamples, seed=seed)
+
+
+def regained_share(
+    parent: ChannelRegions,
+    child: ChannelRegions,
+    grandchild: ChannelRegions,
+    *,
+    num_resamples: int = 500,
+    seed: int = 0,
+) -> Estimate:
+    """Share of what the child lost that acts on the parent's region again in the grandchild.
+
+    Lost are the parent's localized channels that are not localized in the same region in the child.
+
+    Args:
+        parent: Of the images of some seeds.
+        child: Of the same seeds.
+        grandchild: Of the same seeds; or a model that has nothing to do with it, as a control.
+        num_resamples: Of the images, with replacement, for a 95 % interval.
+        seed: Of the resampling.
+
+    Returns:
+        The share over all images, with the interval; NaN where nothing was lost.
+
+    Raises:
+        ValueError: They were not found on equally many images.
+
+    Source: Wu et al. 2022 (StyleAlign), Section 3, "Are latent semantics forgotten or hidden?".
+    """
+    surveyed = (parent, child, grandchild)
+    return _over_images(_regained_share, *surveyed, num_resamples=num_resamples, seed=seed)
+
+
+def _over_images(
+    share: Callable[..., float], *found: ChannelRegions, num_resamples: int, seed: int
+) -> Estimate:
+    """A share with its interval over the images, which are the same in all models."""
+    counts = [len(regions.winners) for regions in found]
+    if len(set(counts)) != 1:
+        raise ValueError(f"There are {counts} images; expected equal numbers, of the same seeds.")
     rng = np.random.default_rng(seed)
-    draws = [rng.integers(num_images, size=num_images) for _ in range(num_resamples)]
-    shares = [_kept_share(parent.resample(draw), child.resample(draw)) for draw in draws]
-    low, high = np.nanquantile(shares, [0.025, 0.975])
-    return Estimate(_kept_share(parent, child), float(low), float(high), num_images)
+    draws = [rng.integers(counts[0], size=counts[0]) for _ in range(num_resamples)]
+    shares = np.array([share(*(regions.resample(draw) for regions in found)) for draw in draws])
+    known = shares[np.isfinite(shares)]
+    low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
+    return Estimate(share(*found), float(low), float(high), counts[0])
 
 
 def _kept_share(parent: ChannelRegions, child: ChannelRegions) -> float:
     own = parent.localized()
-    is_localized = own != NO_REGION
-    if not is_localized.any():
-        return float("nan")
-    return float((own == child.localized())[is_localized].mean())
+    return _mean_where(own == child.localized(), own != NO_REGION)
+
+
+def _regained_share(
+    parent: ChannelRegions, child: ChannelRegions, grandchild: ChannelRegions
+) -> float:
+    own = parent.localized()
+    is_lost = (own != NO_REGION) & (own != child.localized())
+    return _mean_where(own == grandchild.localized(), is_lost)
+
+
+def _mean_where(values: Bool[ndarray, " channels"], chosen: Bool[ndarray, " channels"]) -> float:
+    return float(values[chosen].mean()) if chosen.any() else float("nan")
 
 
 def overlap_by_chance(
@@ -139,18 +187,64 @@ def channel_agreement(
     Raises:
         ValueError: Tables of different shapes, or numbers that are not finite.
     """
-    if first.shape != second.shape or not np.isfinite([first, second]).all():
-        raise ValueError(
-            f"Tables of shapes {first.shape} and {second.shape}; expected equal shapes and finite "
-            "numbers. Take the columns that both models have."
-        )
-    products = np.empty_like(first, dtype=np.float64)
-    for layer in sorted(set(layers)):
-        rows = np.flatnonzero(np.asarray(layers) == layer)
-        products[rows] = _standardised(first[rows]) * _standardised(second[rows])
+    _check_tables(first, second)
+    products = _standardised(first, layers) * _standardised(second, layers)
     return products.mean(axis=1)
 
 
-def _standardised(values: Float[ndarray, "rows columns"]) -> Float[ndarray, "rows columns"]:
-    centred = values - values.mean(axis=0)
-    return centred / np.maximum(centred.std(axis=0), 1e-12)
+def own_ranks(
+    pairs: Sequence[tuple[Float[ndarray, "channels _"], Float[ndarray, "channels _"]]],
+    layers: Sequence[int],
+) -> Float[ndarray, " channels"]:
+    """Which share of the second model's channels resemble a channel of the first like its namesake.
+
+    Tables are standardised as for `channel_agreement` and put side by side, each pair with the same
+    weight; channels resemble each other by the cosine of their rows.
+
+    Args:
+        pairs: What each channel does in the first and in the second model: one column a region or
+            factor, in one or more kinds of tables.
+        layers: Number of the layer of each channel.
+
+    Returns:
+        0 where the namesake resembles the channel most. Models that have nothing to do with each
+        other give numbers that are evenly spread from 0 to 1.
+
+    Raises:
+        ValueError: Tables of different shapes, or numbers that are not finite.
+    """
+    for pair in pairs:
+        _check_tables(*pair)
+    first, second = (_unit_rows(tables, layers) for tables in zip(*pairs, strict=True))
+    cosines = first @ second.T
+    is_alike = cosines >= np.diag(cosines)[:, None]
+    return (is_alike.sum(axis=1) - 1) / (len(cosines) - 1)
+
+
+def _check_tables(first: Float[ndarray, "_ _"], second: Float[ndarray, "_ _"]) -> None:
+    if first.shape != second.shape or not (np.isfinite(first) & np.isfinite(second)).all():
+        raise ValueError(
+            f"Tables of shapes {first.shape} and {second.shape}; expected equal shapes and finite "
+            "numbers. Take the rows and columns that both models have."
+        )
+
+
+def _unit_rows(
+    tables: Sequence[Float[ndarray, "channels _"]], layers: Sequence[int]
+) -> Float[ndarray, "channels columns"]:
+    """Standardised tables side by side, each with equal weight, and rows of length 1."""
+    scaled = [_standardised(table, layers) / np.sqrt(table.shape[1]) for table in tables]
+    rows = np.concatenate(scaled, axis=1)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
+
+def _standardised(
+    values: Float[ndarray, "rows columns"], layers: Sequence[int]
+) -> Float[ndarray, "rows columns"]:
+    """Subtract the mean of each layer and column, and divide by the standard deviation."""
+    standardised = np.empty_like(values, dtype=np.float64)
+    for layer in sorted(set(layers)):
+        rows = np.flatnonzero(np.asarray(layers) == layer)
+        centred = values[rows] - values[rows].mean(axis=0)
+        standardised[rows] = centred / np.maximum(centred.std(axis=0), 1e-12)
+    return standardised

@@ -12,7 +12,7 @@ from typing import Any
 
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.inversion import LatentEncoder, load_encoder
-from sa_helpers.recognition import AttributeNetwork, Segmenter, load_reader
+from sa_helpers.recognition import VIEWS, AttributeNetwork, Segmenter, load_reader, put_right
 
 _HOW = "Train one with `python -m sa_helpers.recognition {kind} {path} {domain}`."
 
@@ -20,6 +20,9 @@ _HOW = "Train one with `python -m sa_helpers.recognition {kind} {path} {domain}`
 @dataclass(frozen=True)
 class Readers:
     """The networks that read the images of one domain, and how well they read held-out samples.
+
+    A domain that is a view of another one, such as `human_right`, has no reader of factors of its
+    own: the other domain's reads its images after they were put right.
 
     Everything raises `ValueError` where the family has no such network, and `CheckpointError` where
     its file is damaged.
@@ -35,11 +38,17 @@ class Readers:
     @property
     def attributes(self) -> AttributeNetwork:
         """The network that reads the factors."""
-        return self._attributes[0]
+        network, _ = self._attributes
+        if self.domain not in VIEWS:
+            return network
+        return network.through(functools.partial(put_right, domain=self.domain))
 
     @property
     def attribute_scores(self) -> dict[str, dict[str, float]]:
-        """Factor to scores on held-out samples; see `recognition.factor_scores`."""
+        """Factor to scores on held-out samples of the domain that the network was trained on.
+
+        See `recognition.factor_scores`.
+        """
         return dict(self._attributes[1]["scores"])
 
     def well_read(self, *, min_correlation: float = 0.8) -> set[str]:
@@ -60,10 +69,11 @@ class Readers:
 
     @property
     def _attributes(self) -> tuple[AttributeNetwork, dict[str, Any]]:
-        path = self.folder / "readers" / f"{self.domain}.safetensors"
+        domain = VIEWS.get(self.domain, self.domain)
+        path = self.folder / "readers" / f"{domain}.safetensors"
         network, record = _load(path) if path.is_file() else (None, {})
         if not isinstance(network, AttributeNetwork):
-            how = _HOW.format(kind="attributes", path=path, domain=self.domain)
+            how = _HOW.format(kind="attributes", path=path, domain=domain)
             raise ValueError(
                 f'The family in {self.folder} reads no factors of "{self.domain}". {how}'
             )

@@ -6,20 +6,24 @@ supervision that zero-shot methods start from; on a child's domain it is an *ora
 and is never given to a method.
 """
 
-from sa_helpers.recognition.attribute_network import AttributeNetwork
+from sa_helpers.recognition.attribute_network import IMG_RESOLUTION, AttributeNetwork
 from sa_helpers.recognition.coding import FactorCoding
 from sa_helpers.recognition.scores import factor_scores, region_ious
 from sa_helpers.recognition.segmenter import Segmenter
 from sa_helpers.recognition.storage import load_reader, save_reader
 from sa_helpers.recognition.training import ReaderSettings, train_attributes, train_segmenter
+from sa_helpers.recognition.views import VIEWS, put_right
 
 __all__ = [
+    "IMG_RESOLUTION",
+    "VIEWS",
     "AttributeNetwork",
     "FactorCoding",
     "ReaderSettings",
     "Segmenter",
     "factor_scores",
     "load_reader",
+    "put_right",
     "region_ious",
     "save_reader",
     "train_attributes",

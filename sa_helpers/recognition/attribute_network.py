@@ -1,5 +1,7 @@
 """A small convolutional network from an image to the factors of its domain."""
 
+import copy
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sa_helpers.images import resize
 from sa_helpers.recognition.coding import FactorCoding
+
+IMG_RESOLUTION = 128
+"""Side in pixels of the images that readers are trained on."""
 
 _WIDTHS = (24, 48, 96, 128, 128)
 _CHUNK = 64
@@ -23,7 +29,7 @@ def convolution(channels_in: int, channels_out: int, *, stride: int = 1) -> nn.S
 
 
 class AttributeNetwork(nn.Module):
-    """Reads all factors of a domain from images of 128 px at once.
+    """Reads all factors of a domain from images of 128 px at once; others are resized first.
 
     Five strided convolutions, a plain one and two linear layers. The features are not pooled over
     the image: where things are tells the pose.
@@ -36,18 +42,30 @@ class AttributeNetwork(nn.Module):
         """Draw weights from torch's default generator."""
         super().__init__()
         self.coding = coding
+        self.prepare: Callable[[Tensor], Tensor] | None = None
         stages = [convolution(a, b, stride=2) for a, b in pairwise((3, *_WIDTHS))]
         self.features = nn.Sequential(*stages, convolution(_WIDTHS[-1], 48))
         self.head = nn.Sequential(
             nn.Flatten(), nn.Linear(48 * 16, 192), nn.ReLU(), nn.Linear(192, coding.num_outputs)
         )
 
-    def forward(self, images: Float[Tensor, "batch 3 128 128"]) -> Float[Tensor, "batch outputs"]:
+    def through(self, prepare: Callable[[Tensor], Tensor]) -> "AttributeNetwork":
+        """The same network, which looks at images after a change, such as `views.put_right`.
+
+        Args:
+            prepare: Takes and returns images; differentiable.
+        """
+        network = copy.copy(self)  # shares the weights
+        network.prepare = prepare
+        return network
+
+    def forward(self, images: Float[Tensor, "batch 3 side side"]) -> Float[Tensor, "batch outputs"]:
         """Outputs as `coding` splits them, from images in [-1, 1]."""
-        return self.head(self.features(images))
+        seen = images if self.prepare is None else self.prepare(images)
+        return self.head(self.features(resize(seen, img_resolution=IMG_RESOLUTION)))
 
     @torch.inference_mode()
-    def read(self, images: Float[Tensor, "batch 3 128 128"]) -> dict[str, np.ndarray]:
+    def read(self, images: Float[Tensor, "batch 3 side side"]) -> dict[str, np.ndarray]:
         """Factors of images in [-1, 1].
 
         Returns:
