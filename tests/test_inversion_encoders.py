@@ -133,8 +133,9 @@ class TestTraining:
         weights, same, different = (e.heads["w"].base.weight for e in (first, second, third))
         assert torch.equal(weights, same)
         assert not torch.equal(weights, different)
-        assert len(lines) == 3 * SMALL.num_steps
-        assert "perceptual" in lines[0]
+        assert len(lines) == 3 * (SMALL.num_epochs + SMALL.num_steps)
+        assert "known" in lines[0]
+        assert "perceptual" in lines[1]
 
     def test_single_spaces_can_be_trained(self, generator, pictures):
         encoder = train_encoder(generator, pictures, SMALL, spaces=("w",), report=lambda _: None)

@@ -199,7 +199,9 @@ def _learn_known(
             error.backward()
             optimizer.step()
             schedule.step()
-        report(f"known latents, epoch {epoch + 1}/{settings.num_epochs}: {float(error):.3f}")
+        report(
+            f"known latents, epoch {epoch + 1}/{settings.num_epochs}: {float(error.detach()):.3f}"
+        )
 
 
 @torch.no_grad()
