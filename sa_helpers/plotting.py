@@ -30,6 +30,7 @@ _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "---")
 _INK = "#222222"
 _DPI = 100
 _GAP_PX = 4
+_MAX_LEGEND_COLUMNS = 5  # more go into several rows
 _MAX_LEVEL_GROUPS = 7  # more names than these would run into each other below the bars
 _PX_PER_POINT = _DPI / 72
 _JPEG_OPTIONS = {"quality": 90, "subsampling": 0, "optimize": True}  # sharp edges of text and clay
@@ -176,7 +177,8 @@ def bars(
         )
     axes.set_xticks(range(len(groups)), groups)
     if len(groups) > _MAX_LEVEL_GROUPS:
-        axes.tick_params(axis="x", labelrotation=40)
+        for name in axes.get_xticklabels():
+            name.set(rotation=40, ha="right", rotation_mode="anchor")
     _add_legend(figure, num_columns=len(series))
     return figure
 
@@ -242,7 +244,8 @@ def _add_axes(figure: BookFigure, x_label: str, y_label: str) -> Axes:
 
 def _add_legend(figure: BookFigure, *, num_columns: int) -> None:
     """Put the legend above the axes, where it can hide nothing."""
-    figure.legend(loc="outside upper center", ncols=num_columns, frameon=False, fontsize=13)
+    columns = num_columns if num_columns <= _MAX_LEGEND_COLUMNS else 4
+    figure.legend(loc="outside upper center", ncols=columns, frameon=False, fontsize=13)
 
 
 def _columns(estimates: Sequence[Estimate]) -> tuple[ndarray, ndarray, ndarray]:
