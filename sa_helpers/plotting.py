@@ -244,7 +244,7 @@ def _add_axes(figure: BookFigure, x_label: str, y_label: str) -> Axes:
 
 def _add_legend(figure: BookFigure, *, num_columns: int) -> None:
     """Put the legend above the axes, where it can hide nothing."""
-    columns = num_columns if num_columns <= _MAX_LEGEND_COLUMNS else 4
+    columns = num_columns if num_columns <= _MAX_LEGEND_COLUMNS else 3
     figure.legend(loc="outside upper center", ncols=columns, frameon=False, fontsize=13)
 
 

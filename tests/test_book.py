@@ -117,3 +117,40 @@ def test_configuration_is_that_of_an_executed_offline_book():
     assert "sphinx-mathjax-offline" in CONFIG["sphinx"]["extra_extensions"]
     for folder in config["html_static_path"]:
         assert (ROOT / folder).is_dir()
+
+
+class TestCounterparts:
+    """The appendix that lists every figure and table of the papers."""
+
+    @pytest.fixture
+    def rows(self) -> dict[str, list[tuple[str, str]]]:
+        """Heading of a section to (number, rest of the row)."""
+        sections = re.split(r"^## ", PROSE["counterparts"], flags=re.MULTILINE)[1:]
+        pattern = re.compile(r"^\| ((?:Figure|Table) \d+) \|(.*)\|$", re.MULTILINE)
+        return {text.split("\n")[0]: pattern.findall(text) for text in sections}
+
+    @pytest.mark.parametrize(
+        ("section", "num_figures", "num_tables"), [("StyleAlign", 33, 6), ("Layer swapping", 7, 0)]
+    )
+    def test_every_number_of_the_papers_is_listed_once(
+        self, rows, section, num_figures, num_tables
+    ):
+        expected = [f"Figure {n}" for n in range(1, num_figures + 1)]
+        expected += [f"Table {n}" for n in range(1, num_tables + 1)]
+        assert [number for number, _ in rows[section]] == expected
+
+    def test_every_row_links_to_cells_that_exist(self, rows):
+        targets = {
+            label
+            for prose in PROSE.values()
+            for label in re.findall(r"^\(([\w-]+)\)=$", prose, re.M)
+        }
+        for path in page_paths():
+            if path.suffix == ".ipynb":
+                for cell in nbformat.read(path, as_version=4).cells:
+                    figure = cell.metadata.get("mystnb", {}).get("figure", {})
+                    targets |= {figure["name"]} if "name" in figure else set()
+        for number, row in (row for section in rows.values() for row in section):
+            links = re.findall(r"\{(?:numref|ref)\}`(?:[^`<]*<)?([\w-]+)>?`", row)
+            assert links or "still missing" in row, f"{number} links nowhere"
+            assert set(links) <= targets, f"{number}: {set(links) - targets}"
