@@ -1,8 +1,10 @@
-"""What lies beside the models of a family: readers, encoders, surveys of channels.
+"""What lies beside the models of a family: readers, encoders, surveys of channels, and more.
 
 `encoders/<model>.safetensors` gives the latents of an image in the spaces of a model,
 `readers/<domain>.safetensors` reads the factors of a domain, `readers/segmenter_*.safetensors` the
 regions of a group of domains, and `channels/<model>.npz` tells what the channels of a model do.
+`inversions/<model>.npz` holds latents that searches found for held-out images, and
+`translators/<source>_<target>.safetensors` is a baseline: a network that knows two domains only.
 """
 
 import functools
@@ -11,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from sa_helpers.checkpoints import CheckpointError
-from sa_helpers.inversion import LatentEncoder, load_encoder
+from sa_helpers.inversion import FoundLatents, LatentEncoder, load_encoder, load_latents
 from sa_helpers.recognition import VIEWS, AttributeNetwork, Segmenter, load_reader, put_right
+from sa_helpers.translation import Translator, load_translator
 
 _HOW = "Train one with `python -m sa_helpers.recognition {kind} {path} {domain}`."
 
@@ -124,6 +127,37 @@ def open_encoder(path: Path, *, model_path: Path, sha256: str) -> LatentEncoder:
 def survey_path(folder: Path, name: str) -> Path:
     """Where the survey of a model lies, or would lie."""
     return folder / "channels" / f"{name}.npz"
+
+
+def open_latents(folder: Path, name: str, *, sha256: str) -> FoundLatents:
+    """Open the latents that searches found in a model.
+
+    Args:
+        folder: Of the family.
+        name: Of the model.
+        sha256: Of the model's weights, in which the searches have to have been made.
+
+    Raises:
+        CheckpointError: There are none, they are damaged, or they belong to other weights.
+    """
+    path = folder / "inversions" / f"{name}.npz"
+    found = load_latents(path)
+    if found.record.get("model_sha256") != sha256:
+        raise CheckpointError(
+            f"{path} was searched for other weights than those of {name}. Search again with "
+            f"`python -m sa_helpers.inversion search {path} MODEL DOMAIN`."
+        )
+    return found
+
+
+def open_translator(folder: Path, source: str, target: str) -> Translator:
+    """Open the network that was trained to translate between two domains.
+
+    Raises:
+        CheckpointError: There is none, or it is damaged; the message says how to train one.
+    """
+    path = folder / "translators" / f"{source}_{target}.safetensors"
+    return load_translator(path)[0]
 
 
 @functools.lru_cache(maxsize=16)

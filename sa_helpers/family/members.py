@@ -12,9 +12,10 @@ from sa_helpers.checkpoints import CheckpointError, LoadedModel
 from sa_helpers.family import companions
 from sa_helpers.family.downloads import DownloadError, download
 from sa_helpers.family.listing import Listing
-from sa_helpers.inversion import ImageEncoder
+from sa_helpers.inversion import FoundLatents, ImageEncoder
 from sa_helpers.networks import Encoder, Generator
 from sa_helpers.survey import ChannelSurvey, load_survey
+from sa_helpers.translation import Translator
 
 WEIGHTS = ".safetensors"
 _SNAPSHOT = f"kimg{WEIGHTS}"
@@ -165,6 +166,25 @@ class Family:
         """
         is_apart = self.encoder_path(name).is_file()
         return is_apart or _open(self._existing_path(name)).description.encoder is not None
+
+    def found_latents(self, name: str) -> FoundLatents:
+        """Open the latents that searches found for held-out images of a model's domain.
+
+        Raises:
+            ValueError: No such model.
+            CheckpointError: There are none, or they belong to other weights.
+        """
+        return companions.open_latents(self.folder, name, sha256=self.sha256(name))
+
+    def translator(self, source: str, target: str) -> Translator:
+        """Open the baseline that was trained for the domains of two models alone.
+
+        Raises:
+            ValueError: No such model, or one of no domain of the clay world.
+            CheckpointError: There is none from the one to the other, or it is damaged.
+        """
+        domains = self.domain(source), self.domain(target)
+        return companions.open_translator(self.folder, *domains)
 
     def _existing_path(self, name: str) -> Path:
         path = self.path(name)

@@ -12,6 +12,7 @@ from sa_helpers.inversion.encoder_training import (
 from sa_helpers.inversion.encoding import ImageEncoder, encode
 from sa_helpers.inversion.latent_encoder import LatentEncoder, LatentEncoderConfig
 from sa_helpers.inversion.optimisation import METHODS, Inversion, InversionSettings, invert
+from sa_helpers.inversion.searching import FoundLatents, load_latents, save_latents, search_many
 from sa_helpers.inversion.spaces import SPACES, LatentSpace
 from sa_helpers.inversion.storage import load_encoder, save_encoder
 
@@ -19,6 +20,7 @@ __all__ = [
     "METHODS",
     "SPACES",
     "EncoderSettings",
+    "FoundLatents",
     "ImageEncoder",
     "Inversion",
     "InversionSettings",
@@ -28,7 +30,10 @@ __all__ = [
     "encode",
     "invert",
     "load_encoder",
+    "load_latents",
     "reconstruction_errors",
     "save_encoder",
+    "save_latents",
+    "search_many",
     "train_encoder",
 ]

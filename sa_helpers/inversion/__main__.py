@@ -1,4 +1,4 @@
-"""`python -m sa_helpers.inversion`: train an encoder, measure it on held-out images, store it."""
+"""`python -m sa_helpers.inversion`: train an encoder and measure it, or search many latents."""
 
 import argparse
 import dataclasses
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from sa_helpers import checkpoints, clay
+from sa_helpers.inversion import searching
 from sa_helpers.inversion.encoder_training import (
     EncoderSettings,
     reconstruction_errors,
@@ -23,9 +24,11 @@ from sa_helpers.inversion.storage import load_encoder, save_encoder
 
 HELD_OUT_SEED = 2_000_000
 _DESCRIPTION = """
-Train an encoder for a model: one network with a head for each latent space. Example:
+Train an encoder for a model, one network with a head for each latent space; or invert held-out
+images by search and keep their latents. Examples:
 
   python -m sa_helpers.inversion encoder runs/dog-encoder.safetensors runs/dog/model dog
+  python -m sa_helpers.inversion search runs/dog-latents.npz runs/dog/model dog --space z
 """
 
 
@@ -36,7 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.num_threads:
         torch.set_num_threads(options.num_threads)
     try:
-        path = _train(options, command=f"python -m sa_helpers.inversion {command}")
+        if options.task == "search":
+            path = searching.run(options)
+        else:
+            path = _train(options, command=f"python -m sa_helpers.inversion {command}")
     except (ValueError, OSError, checkpoints.CheckpointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -45,13 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser: where and what, then one option a field of `EncoderSettings`."""
+    """The parser: a task, where and what; for encoders one option a field of `EncoderSettings`."""
     parser = argparse.ArgumentParser(
         prog="python -m sa_helpers.inversion",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("task", choices=("encoder",))
+    tasks = parser.add_subparsers(dest="task", required=True)
+    searching.add_arguments(tasks.add_parser("search", help="invert held-out images"))
+    _add_encoder_arguments(tasks.add_parser("encoder", help="train an encoder"))
+    return parser
+
+
+def _add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, help="file to write, ending in .safetensors")
     parser.add_argument("model", type=Path, help="checkpoint of the generator")
     parser.add_argument("domain", help="clay domain to train on, the generator's own")
@@ -64,7 +76,6 @@ def build_parser() -> argparse.ArgumentParser:
         parser.add_argument(
             flag, type=type(field.default), default=field.default, help="default %(default)s"
         )
-    return parser
 
 
 def _train(options: argparse.Namespace, *, command: str) -> Path:

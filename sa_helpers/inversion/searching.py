@@ -1,0 +1,159 @@
+"""Invert many held-out images by search, and keep the latents.
+
+A search takes seconds an image, a distance between sets of images needs many, and a reader has
+minutes. So the latents of a hundred are kept, with what anybody needs to search again.
+"""
+
+import argparse
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sa_helpers import checkpoints, clay, images
+from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.inversion.optimisation import InversionSettings, invert
+from sa_helpers.inversion.spaces import SPACES
+from sa_helpers.networks import Generator
+from sa_helpers.runtime import replacing
+
+FIRST_SEED = 2_000_000
+"""Of the held-out images: no generator, reader or encoder was trained on them."""
+_BATCH = 10
+_SEARCH: dict[str, Any] = {"num_candidates": 200, "coarse_share": 0.75, "truncation_psi": 0.7}
+
+
+@dataclass(frozen=True)
+class FoundLatents:
+    """Latents that searches found, one an image.
+
+    Attributes:
+        latents: In the space, as `LatentSpace.to_w_plus` takes them.
+        distances: Perceptual distance of each reconstruction to its image.
+        space: Name of the space.
+        seeds: Of the clay images, in this order.
+        settings: Of the searches.
+        record: Model, domain and time.
+    """
+
+    latents: Float[Tensor, "images layers dim"]
+    distances: Float[Tensor, " images"]
+    space: str
+    seeds: tuple[int, ...]
+    settings: InversionSettings
+    record: dict[str, Any]
+
+
+def search_many(
+    generator: Generator,
+    domain: str,
+    *,
+    space: str,
+    seeds: Sequence[int],
+    settings: InversionSettings,
+    report: Callable[[str], None] = print,
+) -> FoundLatents:
+    """Invert rendered images, a few at a time; each is found as if it were alone.
+
+    Args:
+        generator: Left unchanged.
+        domain: Of the clay world, the generator's own.
+        space: To search in.
+        seeds: Of the images.
+        settings: Of the searches.
+        report: Called with a line after every few images.
+    """
+    started, latents, distances = time.monotonic(), [], []
+    for first in range(0, len(seeds), _BATCH):
+        chunk = seeds[first : first + _BATCH]
+        batch = clay.render(domain, chunk, img_resolution=generator.config.img_resolution)
+        targets = images.from_uint8(batch.images)
+        found = invert(targets, generator, space=space, settings=settings, seeds=chunk)
+        latents.append(found.latents.cpu())
+        distances.append(found.distances.cpu())
+        seconds = time.monotonic() - started
+        mean = float(found.distances.mean())
+        report(f"{first + len(chunk)}/{len(seeds)} images  distance {mean:.3f}  {seconds:.0f} s")
+    record = {"domain": domain, "search_sec": round(time.monotonic() - started, 1)}
+    return FoundLatents(
+        torch.cat(latents), torch.cat(distances), space, tuple(seeds), settings, record
+    )
+
+
+def save_latents(path: Path, found: FoundLatents) -> Path:
+    """Write latents in half precision as a NumPy archive, whole or not at all."""
+    meaning = {
+        "space": found.space,
+        "seeds": list(found.seeds),
+        "settings": dataclasses.asdict(found.settings),
+        "record": found.record,
+    }
+    with replacing(path) as stream:
+        np.savez_compressed(
+            stream,
+            latents=found.latents.numpy().astype(np.float16),
+            distances=found.distances.numpy(),
+            meaning=np.array(json.dumps(meaning)),
+        )
+    return path
+
+
+def load_latents(path: Path) -> FoundLatents:
+    """Read what `save_latents` wrote.
+
+    Raises:
+        CheckpointError: A missing or damaged file, or one of another kind.
+    """
+    try:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            meaning = json.loads(str(file["meaning"]))
+            return FoundLatents(
+                torch.from_numpy(file["latents"].astype(np.float32)),
+                torch.from_numpy(file["distances"]),
+                meaning["space"],
+                tuple(meaning["seeds"]),
+                InversionSettings(**meaning["settings"]),
+                meaning["record"],
+            )
+    except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile) as error:
+        raise CheckpointError(
+            f"{path} holds no latents that searches found ({error}); expected a file that "
+            "save_latents wrote. Make it with `python -m sa_helpers.inversion search`."
+        ) from error
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Tell a parser what `run` wants to know."""
+    parser.add_argument("path", type=Path, help="file to write, ending in .npz")
+    parser.add_argument("model", type=Path, help="checkpoint of the generator")
+    parser.add_argument("domain", help="clay domain, the generator's own")
+    parser.add_argument("--space", choices=tuple(SPACES), default="z", help="default %(default)s")
+    parser.add_argument("--num-images", type=int, default=100, help="default %(default)s")
+    parser.add_argument(
+        "--num-steps", type=int, default=100, help="of each search (default %(default)s)"
+    )
+    parser.add_argument("--num-threads", type=int, help="CPU threads (default: all)")
+
+
+def run(options: argparse.Namespace) -> Path:
+    """Search as the options say, and return the path of what was stored."""
+    loaded = checkpoints.load(options.model, parts=())
+    found = search_many(
+        loaded.generator.requires_grad_(False),
+        options.domain,
+        space=options.space,
+        seeds=range(FIRST_SEED, FIRST_SEED + options.num_images),
+        settings=InversionSettings(num_steps=options.num_steps, **_SEARCH),
+        report=lambda line: print(line, flush=True),
+    )
+    found.record["model_sha256"] = loaded.sha256
+    return save_latents(options.path, found)

@@ -1,0 +1,34 @@
+"""Translation: images of one domain into images of another.
+
+By aligned models, which invert in one and synthesise in the other (`translate`), with the style of
+a reference (`mix_with_reference`); and by a network that is trained for two domains alone, CUT, as
+the learned baseline (`train_translator`, `python -m sa_helpers.translation`).
+"""
+
+from sa_helpers.translation.latents import (
+    Translation,
+    carry_latents,
+    mix_with_reference,
+    switch_layer_of,
+    synthesise,
+    translate,
+)
+from sa_helpers.translation.storage import load_translator, save_translator
+from sa_helpers.translation.training import CutSettings, CutTrainer, train_translator
+from sa_helpers.translation.translator import Translator, TranslatorConfig
+
+__all__ = [
+    "CutSettings",
+    "CutTrainer",
+    "Translation",
+    "Translator",
+    "TranslatorConfig",
+    "carry_latents",
+    "load_translator",
+    "mix_with_reference",
+    "save_translator",
+    "switch_layer_of",
+    "synthesise",
+    "train_translator",
+    "translate",
+]

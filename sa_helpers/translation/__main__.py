@@ -1,0 +1,99 @@
+"""`python -m sa_helpers.translation`: train a translator between two clay domains, and store it."""
+
+import argparse
+import dataclasses
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sa_helpers.finetuning import clay_images
+from sa_helpers.translation.storage import save_translator
+from sa_helpers.translation.training import CutSettings, train_translator
+
+_IMG_RESOLUTION = 128
+_DESCRIPTION = """
+Train the learned baseline, CUT, between two domains of the clay world. Its state lies beside the
+file until the training is done: the same command again goes on from there. Example:
+
+  python -m sa_helpers.translation runs/translators/dog_cat.safetensors dog cat
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status (0 done, 1 refused with a message)."""
+    options = _build_parser().parse_args(arguments)
+    command = shlex.join(arguments if arguments is not None else sys.argv[1:])
+    if options.num_threads:
+        torch.set_num_threads(options.num_threads)
+    try:
+        path = _train(options, command=f"python -m sa_helpers.translation {command}")
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command continues from the last state", file=sys.stderr)
+        return 130
+    print(f"stored: {path}")
+    return 0
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sa_helpers.translation",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("path", type=Path, help="file to write, ending in .safetensors")
+    parser.add_argument("source", help="clay domain to translate from")
+    parser.add_argument("target", help="clay domain to translate to")
+    parser.add_argument("--num-threads", type=int, help="CPU threads (default: all)")
+    parser.add_argument(
+        "--num-images", type=int, default=8000, help="of each domain (default %(default)s)"
+    )
+    for field in dataclasses.fields(CutSettings):
+        flag = "--" + field.name.replace("_", "-")
+        if isinstance(field.default, bool):
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=field.default)
+        else:
+            kind = type(field.default)
+            parser.add_argument(flag, type=kind, default=field.default, help="default %(default)s")
+    return parser
+
+
+def _train(options: argparse.Namespace, *, command: str) -> Path:
+    settings = CutSettings(
+        **{f.name: getattr(options, f.name) for f in dataclasses.fields(CutSettings)}
+    )
+    source, target = (
+        clay_images(name, num_images=options.num_images, img_resolution=_IMG_RESOLUTION)
+        for name in (options.source, options.target)
+    )
+    state_path = options.path.with_suffix(".state.pt")
+    started = time.monotonic()
+    translator = train_translator(
+        source,
+        target,
+        settings,
+        state_path=state_path,
+        report=lambda line: print(line, flush=True),
+    )
+    record: dict[str, Any] = {
+        "command": command,
+        "source": source.description,
+        "target": target.description,
+        "settings": dataclasses.asdict(settings),
+        "num_threads": torch.get_num_threads(),
+        "last_session_sec": round(time.monotonic() - started, 1),
+    }
+    path = save_translator(options.path, translator, record=record)
+    state_path.unlink(missing_ok=True)
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
