@@ -3,7 +3,7 @@
 A notebook is up to date when its metadata hold the fingerprint of all that its outputs depend on:
 its code cells, the code of the modules of `sa_helpers` that it imports, directly or not (comments
 and docstrings do not count), the shipped models with readers, encoders and surveys if it opens any,
-and the lock file.
+the shipped images and records if it trains, and the lock file.
 
     python book/run_stale.py            # run what is stale
     python book/run_stale.py --all      # run everything
@@ -82,12 +82,17 @@ def fingerprint_parts(notebook: nbformat.NotebookNode, root: Path) -> Iterator[b
     for path in modules:
         yield path.relative_to(root).as_posix().encode()
         yield code_of_module(path).encode()
+    files: list[Path] = []
     if root / PACKAGE / "family" / "__init__.py" in modules:
         models = root / PACKAGE / "models"
         kinds = ("*.safetensors", "*.npz", "family.toml")
-        for path in sorted(path for kind in kinds for path in models.rglob(kind)):
-            yield path.relative_to(root).as_posix().encode()
-            yield path.read_bytes()
+        files += sorted(path for kind in kinds for path in models.rglob(kind))
+    if root / PACKAGE / "finetuning" / "few_images.py" in modules:
+        data = root / PACKAGE / "data"
+        files += sorted([*data.rglob("*.jpg"), *data.rglob("*.json")])
+    for path in files:
+        yield path.relative_to(root).as_posix().encode()
+        yield path.read_bytes()
     yield (root / "requirements.lock").read_bytes()
 
 
@@ -139,7 +144,7 @@ def run(path: Path, root: Path = ROOT) -> float:
         resources={"metadata": {"path": str(path.parent)}},
     )
     started = time.monotonic()
-    client.execute()
+    client.execute(env={**os.environ, "TQDM_DISABLE": "1"})  # no progress bars in the pages
     seconds = time.monotonic() - started
     notebook.metadata[METADATA_KEY] = {"fingerprint": fingerprint(notebook, root)}
     write_atomically(notebook, path)

@@ -21,6 +21,15 @@ from torch import Tensor
 from sa_helpers.runtime import replacing
 
 _WHITE = (255, 255, 255, 255)
+# What Pillow raises at files that are no images, broken or too large, found by breaking files.
+_FAULTS = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    ValueError,
+)
 # Full colour resolution: JPEG's usual halving would blur the edges of saturated clay.
 _WRITERS: dict[str, dict[str, Any]] = {
     ".png": {"format": "PNG"},
@@ -90,7 +99,7 @@ def read_image(
     try:
         with Image.open(path) as opened:
             image = _to_rgb(ImageOps.exif_transpose(opened))
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except _FAULTS as error:
         raise ValueError(
             f"'{path}' cannot be read as an image ({error}); expected an intact PNG, JPEG, WebP "
             "or TIFF. Download or export it again, or delete it from the folder."

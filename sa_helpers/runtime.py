@@ -68,8 +68,12 @@ def randn_per_seed(
 
 
 def progress(iterable: Iterable[T], *, desc: str, total: int | None = None) -> Iterator[T]:
-    """Iterate with a progress bar, in notebooks and terminals."""
-    return iter(tqdm(iterable, desc=desc, total=total, leave=False))
+    """Iterate with a progress bar, in notebooks and terminals.
+
+    The environment variable TQDM_DISABLE leaves the bar out, as in notebooks that are stored.
+    """
+    is_disabled = bool(os.environ.get("TQDM_DISABLE"))
+    return iter(tqdm(iterable, desc=desc, total=total, leave=False, disable=is_disabled))
 
 
 def cache_dir() -> Path:

@@ -15,6 +15,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from sa_helpers import clay, images
 from sa_helpers.checkpoints import load
@@ -171,16 +172,75 @@ class TestData:
         with pytest.raises(ValueError, match="has to divide"):
             clay_images("human", num_images=1, img_resolution=96, cache_dir=tmp_path)
 
-    def test_a_broken_file_is_named_and_left_out(self, tmp_path, caplog):
+    def test_images_of_every_kind_become_one_array(self, tmp_path):
+        grey = Image.new("L", (40, 20), 100)
+        grey.save(tmp_path / "a_grey.png")
+        Image.new("RGBA", (20, 40), (9, 9, 9, 0)).save(tmp_path / "b_clear.webp", lossless=True)
+        Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "c_cmyk.tif")
+        Image.new("I;16", (5, 3), 257 * 50).save(tmp_path / "d_deep.png")
+        Image.new("RGB", (300, 1), (7, 7, 7)).save(tmp_path / "E_ODD.BMP")
+        (tmp_path / "sub folder").mkdir()
+        grey.convert("P").save(tmp_path / "sub folder" / "f_palette.gif")
+        data = folder_images(tmp_path, img_resolution=16)
+        centres = data.array[:, 8, 8].tolist()
+        assert centres == [[7] * 3, [100] * 3, [255] * 3, [255, 0, 0], [50] * 3, [100] * 3]
+        assert data.description["num_images"] == 6
+        assert not data.left_out
+
+    def test_a_turned_photograph_is_turned_back(self, tmp_path):
+        upright = np.zeros((16, 16, 3), np.uint8)
+        upright[:8] = 255
+        exif = Image.Exif()
+        exif[0x0112] = 3  # the camera was upside down
+        Image.fromarray(upright[::-1, ::-1].copy()).save(tmp_path / "turned.png", exif=exif)
+        assert np.array_equal(folder_images(tmp_path, img_resolution=16).array[0], upright)
+
+    def test_what_is_no_image_is_named_and_left_out(self, tmp_path, caplog):
         images.write_image(tmp_path / "good.png", np.zeros((20, 30, 3), np.uint8))
-        (tmp_path / "broken.png").write_bytes(b"not an image")
+        whole = (tmp_path / "good.png").read_bytes()
+        contents = {
+            "broken.png": b"not an image",
+            "cut.png": whole[: len(whole) // 2],
+            "empty.jpg": b"",
+            "film.mp4": b"\x00\x00\x00\x18ftypmp42" + bytes(100),
+        }
+        for name, content in contents.items():
+            (tmp_path / name).write_bytes(content)
         data = folder_images(tmp_path, img_resolution=16)
         assert data.array.shape == (1, 16, 16, 3)
-        assert "broken.png" in caplog.text
+        assert list(data.left_out) == list(contents)
+        assert all(f"left out {name}" in caplog.text for name in contents)
 
-    def test_an_empty_folder_says_what_to_do(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match="holds no readable image"):
+    def test_companions_of_images_are_passed_over(self, tmp_path, caplog):
+        images.write_image(tmp_path / "good.png", np.zeros((20, 30, 3), np.uint8))
+        (tmp_path / ".thumbnails").mkdir()
+        images.write_image(tmp_path / ".thumbnails" / "good.png", np.zeros((2, 3, 3), np.uint8))
+        (tmp_path / "folder.png").mkdir()
+        for name in ("LICENSE", "notes.txt", ".DS_Store"):
+            (tmp_path / name).write_text("words")
+        data = folder_images(tmp_path, img_resolution=16)
+        assert len(data) == 1
+        assert not data.left_out
+        assert not caplog.text
+
+    def test_a_useless_folder_says_what_to_do(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="holds no readable image, and 0 other files"):
             folder_images(tmp_path, img_resolution=16)
+        with pytest.raises(FileNotFoundError, match="There is no folder"):
+            folder_images(tmp_path / "absent", img_resolution=16)
+        (tmp_path / "images.zip").write_bytes(b"PK")
+        with pytest.raises(NotADirectoryError, match="Unpack"):
+            folder_images(tmp_path / "images.zip", img_resolution=16)
+
+    def test_taken_images_are_those_and_say_so(self):
+        data = tiny_images()
+        taken = data.take([5, 2])
+        assert np.array_equal(taken.array, data.array[[5, 2]])
+        assert taken.description != data.take([2, 5]).description
+        with pytest.raises(ValueError, match="from 0 to 23"):
+            data.take([24])
+        with pytest.raises(ValueError, match="expected one or more"):
+            data.take([])
 
 
 class TestInitialNetworks:

@@ -114,7 +114,8 @@ def test_unreadable_files_name_themselves_and_the_remedy(tmp_path: Path) -> None
     broken.write_bytes(broken.read_bytes()[:500])
     (tmp_path / "text.png").write_text("not an image")
     Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "float.tif")
-    for name in ("broken.png", "text.png", "float.tif"):
+    (tmp_path / "header.ppm").write_bytes(b"P6 4x 30 255 " + bytes(360))
+    for name in ("broken.png", "text.png", "float.tif", "header.ppm"):
         with pytest.raises(ValueError, match=f"{name}.*expected an intact .*again"):
             read_image(tmp_path / name)
     with pytest.raises(FileNotFoundError, match=r"absent\.png"):

@@ -128,6 +128,8 @@ def project(tmp_path):
     (tmp_path / "sa_helpers" / "family").mkdir()
     opening = tmp_path / "sa_helpers" / "family" / "__init__.py"
     opening.write_text("from sa_helpers.answer import ANSWER\n")
+    (tmp_path / "sa_helpers" / "finetuning").mkdir()
+    (tmp_path / "sa_helpers" / "finetuning" / "few_images.py").write_text("")
     (tmp_path / "requirements.lock").write_text("nothing==1\n")
     (tmp_path / "notebooks").mkdir()
     cells = [new_markdown_cell("# Title"), new_code_cell("from pathlib import Path")]
@@ -167,13 +169,16 @@ def test_a_failing_cell_leaves_the_notebook_untouched(project, notebook_path):
         ("sa_helpers/not_imported.py", "ANSWER = 43\n", False),
         ("sa_helpers/models/clay/human.safetensors", "weights", True),
         ("sa_helpers/models/clay/family.toml", "near = 'dog'", True),
+        ("sa_helpers/data/few_images/many.json", "{}", True),
+        ("sa_helpers/data/fluent_emoji/LICENSE", "words", False),
         ("requirements.lock", "nothing==2\n", True),
         ("README.md", "words", False),
     ],
 )
 def test_fingerprint_depends_on_what_outputs_depend_on(project, notebook_path, file, text, stale):
     notebook = nbformat.read(notebook_path, as_version=4)
-    notebook.cells.append(new_code_cell("from sa_helpers import family"))
+    imports = "from sa_helpers import family\nfrom sa_helpers.finetuning import few_images"
+    notebook.cells.append(new_code_cell(imports))
     before = run_stale.fingerprint(notebook, project)
     (project / file).parent.mkdir(parents=True, exist_ok=True)
     (project / file).write_text(text)

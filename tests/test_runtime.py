@@ -56,6 +56,12 @@ def test_no_seeds_give_an_empty_batch_and_global_state_stays():
     assert torch.equal(before, torch.random.get_rng_state())
 
 
+def test_progress_is_silent_on_request(capsys, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    assert list(progress(range(3), desc="counting")) == [0, 1, 2]
+    assert "counting" not in capsys.readouterr().err
+
+
 def test_progress_hands_everything_on(capsys):
     assert list(progress(range(3), desc="counting")) == [0, 1, 2]
     assert "counting" in capsys.readouterr().err

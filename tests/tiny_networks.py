@@ -7,13 +7,14 @@ import torch
 from sa_helpers.networks import Generator, GeneratorConfig
 
 
-def tiny_generator(channels: Mapping[int, int]) -> Generator:
-    """Make a generator whose weights are drawn with seed 0.
+def tiny_generator(channels: Mapping[int, int], *, seed: int = 0) -> Generator:
+    """Make a generator of random weights.
 
     Args:
         channels: Resolution to number of channels; the largest resolution is the image's.
+        seed: Of the weights.
     """
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     config = GeneratorConfig(
         img_resolution=max(channels),
         channels=dict(channels),

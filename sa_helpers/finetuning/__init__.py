@@ -1,7 +1,9 @@
 """Training and fine-tuning: losses, adaptive augmentation, trainer, runs, command line."""
 
 from sa_helpers.finetuning.augmentation import adjust_probability, augment
+from sa_helpers.finetuning.children import Judgement, child_trainer, judge, train_until
 from sa_helpers.finetuning.data import TrainingImages, clay_images, folder_images
+from sa_helpers.finetuning.emoji import FLUENT_EMOJI
 from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
 from sa_helpers.finetuning.resizing import grow, shrink
 from sa_helpers.finetuning.run import Run
@@ -11,6 +13,8 @@ from sa_helpers.finetuning.trainer import StepReport, Trainer
 
 __all__ = [
     "CLAY_CHANNELS",
+    "FLUENT_EMOJI",
+    "Judgement",
     "Run",
     "StepReport",
     "Trainer",
@@ -18,11 +22,14 @@ __all__ = [
     "TrainingSettings",
     "adjust_probability",
     "augment",
+    "child_trainer",
     "clay_images",
     "folder_images",
     "grow",
+    "judge",
     "new_networks",
     "sample_images",
     "sample_sheet",
     "shrink",
+    "train_until",
 ]

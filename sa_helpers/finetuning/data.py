@@ -8,8 +8,8 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from torch import Tensor
 
 from sa_helpers import clay, images, runtime
 
-_IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+# Files that lie beside images without being meant as such: licences, notes, tables.
+_COMPANION_SUFFIXES = frozenset({"", ".csv", ".json", ".md", ".toml", ".txt", ".yaml", ".yml"})
 _RENDER_RESOLUTION = 128
 _RENDER_CHUNK = 256
 _NUM_COMPARED = 8
@@ -33,10 +34,12 @@ class TrainingImages:
     Args:
         array: The images, channels last, possibly mapped from disk.
         description: Where they come from; two sets with equal descriptions hold equal images.
+        left_out: Files of the folder that could not be read, with the reason of each.
     """
 
     array: UInt8[np.ndarray, "num_images size size 3"]
     description: dict[str, Any]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of images, mirrored copies not counted."""
@@ -46,6 +49,20 @@ class TrainingImages:
     def img_resolution(self) -> int:
         """Side length in pixels."""
         return int(self.array.shape[1])
+
+    def take(self, indices: Sequence[int]) -> "TrainingImages":
+        """The images at some positions, in that order.
+
+        Raises:
+            ValueError: No positions, or one that does not exist.
+        """
+        chosen = [int(index) for index in indices]
+        if not chosen or not 0 <= min(chosen) <= max(chosen) < len(self):
+            raise ValueError(
+                f"The positions {chosen} were asked of {len(self)} images; expected one or more, "
+                f"from 0 to {len(self) - 1}."
+            )
+        return TrainingImages(self.array[chosen], {**self.description, "taken": chosen})
 
     def batch(
         self, step: int, *, batch_size: int, seed: int, is_mirrored: bool
@@ -115,39 +132,61 @@ def _chunks(domain: str, seeds: range) -> Iterator[range]:
         yield seeds[start : start + _RENDER_CHUNK]
 
 
-def folder_images(
-    folder: Path, *, img_resolution: int, cache_dir: Path | None = None
-) -> TrainingImages:
+def folder_images(folder: Path, *, img_resolution: int) -> TrainingImages:
     """Read every image below `folder`, cut to a centred square and resized.
 
-    Files that cannot be read are named in a warning of the log and left out.
+    Any size, shape and format that Pillow reads will do; see `images.read_image`. Files that cannot
+    be read are named in a warning of the log and in `left_out`. Hidden files and texts such as a
+    licence are passed over.
 
     Raises:
         FileNotFoundError: No such folder, or no readable image in it.
+        NotADirectoryError: A file, such as an archive.
     """
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _IMAGE_SUFFIXES)
+    paths = _candidates(folder)
     readable: list[np.ndarray] = []
-    digest = hashlib.sha256()
+    left_out: dict[str, str] = {}
     for path in runtime.progress(paths, desc=f"reading {folder.name}"):
         try:
             readable.append(images.read_image(path, img_resolution=img_resolution))
         except (OSError, ValueError) as error:
-            logging.getLogger(__name__).warning("left out %s: %s", path, error)
-            continue
-        digest.update(readable[-1].tobytes())
+            left_out[path.relative_to(folder).as_posix()] = str(error)
+    for name, reason in left_out.items():
+        logging.getLogger(__name__).warning("left out %s: %s", name, reason)
     if not readable:
         raise FileNotFoundError(
-            f"{folder} holds no readable image; put images there that end in one of "
-            f"{', '.join(sorted(_IMAGE_SUFFIXES))}."
+            f"{folder} holds no readable image, and {len(left_out)} other files; put images there, "
+            "such as PNG, JPEG or WebP. Convert HEIC and raw photographs, and take the single "
+            "frames of videos."
         )
+    array = np.stack(readable)
     description = {
         "kind": "folder",
         "name": folder.name,
         "num_images": len(readable),
         "img_resolution": img_resolution,
-        "sha256": digest.hexdigest(),
+        "sha256": hashlib.sha256(array.tobytes()).hexdigest(),
     }
-    return TrainingImages(np.stack(readable), description)
+    return TrainingImages(array, description, left_out)
+
+
+def _candidates(folder: Path) -> list[Path]:
+    """Files below a folder that could be meant as images, in a stable order."""
+    if folder.is_file():
+        raise NotADirectoryError(
+            f"{folder} is a file; expected a folder of images. Unpack an archive first."
+        )
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"There is no folder at {folder}. Check the path and the working folder."
+        )
+    inside = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [
+        folder / path
+        for path in inside
+        if path.suffix.lower() not in _COMPANION_SUFFIXES
+        and not any(part.startswith(".") for part in path.parts)
+    ]
 
 
 def _average_down(array: np.ndarray, *, factor: int) -> np.ndarray:

@@ -80,6 +80,15 @@ class TrainingSettings:
         for kimg in self.snapshot_kimg:
             _require(0 <= kimg <= self.total_kimg, "snapshot_kimg", kimg, "within the run")
 
+    @classmethod
+    def of_a_child(cls, **changes: Any) -> "TrainingSettings":
+        """The settings of the shipped children, apart from `changes`.
+
+        Small batches, because many small steps are worth more than few large ones, and an average
+        that is short at first, because fine-tuning changes a generator fast.
+        """
+        return cls(**{**_OF_A_CHILD, **changes})
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON stores them."""
         return {**asdict(self), "snapshot_kimg": list(self.snapshot_kimg)}
@@ -98,6 +107,18 @@ class TrainingSettings:
                 f"These are not the settings of a training run ({error}); take them from the "
                 "'settings' entry of a record written by this version."
             ) from error
+
+
+# The defaults of the clay family's recipes, as far as they are settings.
+_OF_A_CHILD: dict[str, Any] = {
+    "batch_size": 8,
+    "learning_rate": 0.0025,
+    "style_mixing_prob": 0.5,
+    "is_noise_used": False,
+    "r1_gamma": 0.4,
+    "ema_half_life_kimg": 4.0,
+    "ema_rampup": 0.2,
+}
 
 
 def _require(is_valid: bool, name: str, value: object, expected: str) -> None:

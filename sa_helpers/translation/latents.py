@@ -85,7 +85,7 @@ def synthesise(
 
 def mix_with_reference(
     content: Float[Tensor, "images num_ws w_dim"],
-    reference: Float[Tensor, "images num_ws w_dim"],
+    reference: Float[Tensor, "references layers dim"],
     *,
     switch_layer: int,
 ) -> Float[Tensor, "images num_ws w_dim"]:

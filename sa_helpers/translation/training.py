@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -31,6 +31,7 @@ from sa_helpers.translation.translator import (
 _REPORTS = 40
 
 
+@runtime_checkable
 class ImageSource(Protocol):
     """Images of one domain, in batches that a step and a seed determine."""
 

@@ -87,7 +87,7 @@ class Translator(nn.Module):
 
     def features(
         self, images: Float[Tensor, "batch 3 height width"]
-    ) -> list[Float[Tensor, "batch channels ..."]]:
+    ) -> list[Float[Tensor, "batch _ ..."]]:
         """What the encoder sees: pixels, three scales, and the middle of the blocks."""
         hidden, kept = images, [images]
         last = 2 + (self.config.num_blocks + 1) // 2
@@ -131,7 +131,7 @@ class PatchProjections(nn.Module):
 
     def forward(
         self,
-        features: list[Float[Tensor, "batch channels ..."]],
+        features: list[Float[Tensor, "batch _ ..."]],
         places: list[Float[Tensor, " patches"]],
     ) -> list[Float[Tensor, "batch patches dim"]]:
         """Unit vectors of the same places in every image; `places` in [0, 1), one list a layer."""

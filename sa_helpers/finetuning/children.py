@@ -1,0 +1,179 @@
+"""Make a child step by step, and judge it on the way: what a notebook needs to train live."""
+
+import copy
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from sa_helpers import checkpoints, images, metrics, runtime
+from sa_helpers.finetuning.data import TrainingImages
+from sa_helpers.finetuning.sampling import sample_images
+from sa_helpers.finetuning.settings import TrainingSettings
+from sa_helpers.finetuning.trainer import Trainer
+from sa_helpers.networks import Generator
+
+FEATURE_NETWORK = "efficientnet-lite0"
+COARSE_RESOLUTION = 32
+_FIRST_SEED = 1_000_000  # of the judged images; sheets and chapters show smaller ones
+_NUM_GROUPS, _GROUP_SIZE = 10, 20
+_NUM_LOGITS = 40
+_NUM_SUBSETS = 20
+
+
+def child_trainer(parent: Path, data: TrainingImages, *, settings: TrainingSettings) -> Trainer:
+    """A trainer whose networks are a copy of a parent's, ready for the first step.
+
+    Args:
+        parent: Model with a discriminator, as `checkpoints.load` opens it.
+        data: Images of the new domain, of the parent's resolution.
+        settings: Usually `TrainingSettings.of_a_child(...)`.
+
+    Raises:
+        CheckpointError: No such model.
+        ValueError: A model without discriminator, or images of another resolution.
+    """
+    loaded = checkpoints.load(parent)
+    if loaded.discriminator is None:
+        raise ValueError(
+            f"{parent} holds no discriminator, which training needs; choose a model that has one."
+        )
+    device = runtime.default_device()
+    return Trainer(
+        generator=loaded.generator,
+        discriminator=loaded.discriminator,
+        data=data,
+        settings=settings,
+        device=device,
+        dtype=runtime.compute_dtype(device),
+    )
+
+
+def train_until(trainer: Trainer, kimg: float) -> Generator:
+    """Train up to `kimg` in all, and return a copy of the averaged generator as it is then.
+
+    Raises:
+        FloatingPointError: The training diverged.
+    """
+    batch_size = trainer.settings.batch_size
+    last_step = round(kimg * 1000 / batch_size)
+    for _ in runtime.progress(range(trainer.num_steps, last_step), desc=f"to {kimg:g} kimg"):
+        trainer.step()
+    return copy.deepcopy(trainer.generator_ema)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How near a child is to its domain, and how well its discriminator knows its images by heart.
+
+    Attributes:
+        kimg: Length of the training so far.
+        kernel_distances: Kernel distance of groups of generated images to the domain, one a group;
+            the same z in every judgement.
+        coarse_distances: The same of images averaged down to `COARSE_RESOLUTION`: what is in the
+            picture, without the finish of its surfaces.
+        trained_logits: What the discriminator says of images that it was trained on, one each.
+        held_out_logits: The same of images of the domain that it has never seen.
+        generated_logits: The same of generated images.
+        ada_probability: Of the augmentation, at this moment.
+    """
+
+    kimg: float
+    kernel_distances: Float[ndarray, " groups"]
+    coarse_distances: Float[ndarray, " groups"]
+    trained_logits: Float[ndarray, " trained"]
+    held_out_logits: Float[ndarray, " held_out"]
+    generated_logits: Float[ndarray, " generated"]
+    ada_probability: float
+
+    @property
+    def overfitting(self) -> Float[ndarray, " held_out"]:
+        """ADA's heuristic with a validation set, one value an unseen image.
+
+        0 where the discriminator takes it for a trained one, 1 where for a generated one.
+
+        Source: Karras et al. 2020 (ADA), Equation 1, r_v, which is the mean of these values.
+        """
+        trained, generated = self.trained_logits.mean(), self.generated_logits.mean()
+        return (trained - self.held_out_logits) / (trained - generated)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON stores them, rounded to four decimals."""
+        return {
+            name: np.round(value, 4).tolist() if isinstance(value, ndarray) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Judgement":
+        """Inverse of `to_dict`."""
+        arrays: dict[str, Any] = {
+            name: np.array(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        return cls(**arrays)
+
+
+def judge(trainer: Trainer, *, domain: TrainingImages, held_out: TrainingImages) -> Judgement:
+    """Compare what a trainer's averaged generator makes with a domain, and ask its discriminator.
+
+    Args:
+        trainer: Left as it is.
+        domain: All images of the domain that there are.
+        held_out: Those of them that the trainer has not seen.
+    """
+    seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_GROUPS * _GROUP_SIZE)
+    generated = torch.cat(
+        [
+            sample_images(trainer.generator_ema, chunk, truncation_psi=1.0, dtype=torch.float32)
+            for chunk in (seeds[i : i + _GROUP_SIZE] for i in range(0, len(seeds), _GROUP_SIZE))
+        ]
+    )
+    resolution = domain.img_resolution
+    return Judgement(
+        kimg=trainer.num_images_seen / 1000,
+        kernel_distances=_kernel_distances(generated, domain, img_resolution=resolution),
+        coarse_distances=_kernel_distances(generated, domain, img_resolution=COARSE_RESOLUTION),
+        trained_logits=_logits(trainer, _some(trainer.data)),
+        held_out_logits=_logits(trainer, _some(held_out)),
+        generated_logits=_logits(trainer, generated[:_NUM_LOGITS]),
+        ada_probability=round(trainer.ada_probability, 4),
+    )
+
+
+def _some(data: TrainingImages) -> Tensor:
+    """A few images in random order: neighbours in a folder are often variants of one picture."""
+    order = np.random.default_rng(0).permutation(len(data))
+    return images.from_uint8(data.array[order[:_NUM_LOGITS]])
+
+
+def _kernel_distances(
+    generated: Tensor, domain: TrainingImages, *, img_resolution: int
+) -> Float[ndarray, " groups"]:
+    def reduced(batch: Tensor) -> Tensor:
+        return images.resize(batch, img_resolution=img_resolution)
+
+    real = metrics.cached_features(
+        f"{img_resolution} px of {hashlib.sha256(domain.array.tobytes()).hexdigest()}",
+        lambda: reduced(images.from_uint8(domain.array)),
+        network=FEATURE_NETWORK,
+    )
+    fake = metrics.extract_features(reduced(generated), network=FEATURE_NETWORK)
+    sampling = {"num_subsets": _NUM_SUBSETS, "subset_size": _GROUP_SIZE}
+    groups = np.split(fake, _NUM_GROUPS)
+    return np.array([metrics.kernel_distance(group, real, **sampling).mean for group in groups])
+
+
+@torch.inference_mode()
+def _logits(trainer: Trainer, batch: Tensor) -> Float[ndarray, " images"]:
+    """Logits in groups as small as the discriminator compares, so that any number is possible."""
+    size = trainer.discriminator.config.mbstd_group_size
+    whole = batch[: len(batch) // size * size].to(trainer.device)
+    logits = [trainer.discriminator(group) for group in whole.split(size)]
+    return torch.cat(logits)[:, 0].double().cpu().numpy()
