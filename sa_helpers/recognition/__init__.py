@@ -3,7 +3,8 @@
 They take the place of the published classifiers and face parsers, which need downloads. An
 `AttributeNetwork` is trained on one domain's own labels. On the parent's domain it is the
 supervision that zero-shot methods start from; on a child's domain it is an *oracle*, which scores
-and is never given to a method.
+and is never given to a method. A `TextReader` reads photographs, by sentences, where CLIP is
+installed.
 """
 
 from sa_helpers.recognition.attribute_network import IMG_RESOLUTION, AttributeNetwork
@@ -11,6 +12,7 @@ from sa_helpers.recognition.coding import FactorCoding
 from sa_helpers.recognition.scores import factor_scores, region_ious
 from sa_helpers.recognition.segmenter import Segmenter
 from sa_helpers.recognition.storage import load_reader, save_reader
+from sa_helpers.recognition.text import TextReader, TextUnavailableError
 from sa_helpers.recognition.training import ReaderSettings, train_attributes, train_segmenter
 from sa_helpers.recognition.views import VIEWS, put_right
 
@@ -21,6 +23,8 @@ __all__ = [
     "FactorCoding",
     "ReaderSettings",
     "Segmenter",
+    "TextReader",
+    "TextUnavailableError",
     "factor_scores",
     "load_reader",
     "put_right",
