@@ -46,7 +46,7 @@ unit: setup ## Tests of the package, the notebooks' form and the project's files
 
 notebooks: setup ## Run every notebook again and compare with its stored outputs
 	$(BIN)/python book/run_stale.py --check
-	$(PYTEST) -n $(WORKERS) --dist loadfile --nbval --nbval-current-env -p no:cacheprovider \
+	TQDM_DISABLE=1 $(PYTEST) -n $(WORKERS) --dist loadfile --nbval --nbval-current-env -p no:cacheprovider \
 		$$($(BIN)/python book/run_stale.py --list)
 
 site: setup ## Build the site, warnings being errors
