@@ -34,7 +34,7 @@ RECORDS = Path(__file__).parent.parent / "data" / "few_images"
 PARENT = Path(__file__).parent.parent / "models" / "clay" / "human"
 STAGE_KIMG = (0.0, 0.5, 1.0, 2.0, 4.0)
 NUM_HELD_OUT, NUM_FEW = 40, 30
-SHOWN_SEEDS = range(6)
+SHOWN_SEEDS = range(5)
 SHOWN_PSI = 0.7
 FOLLOWED_SEEDS = range(1000, 1024)
 PERCEPTUAL_NETWORK = "st-lpips-alex"
@@ -141,13 +141,18 @@ def read_record(name: str, *, folder: Path = RECORDS) -> Record:
 def read_samples(
     name: str, *, folder: Path = RECORDS
 ) -> list[UInt8[ndarray, "seeds height width 3"]]:
-    """Images of `SHOWN_SEEDS` at every stage after the parent, as they are kept.
+    """Images of `SHOWN_SEEDS`, as they are kept.
+
+    Returns:
+        One array a stage: of the child of many images every stage after the parent, of the others
+        the last one only.
 
     Raises:
         FileNotFoundError: No such file.
     """
     sheet = images.read_image(folder / f"{name}.jpg")
-    rows = np.split(sheet, len(STAGE_KIMG) - 1, axis=0)
+    side = sheet.shape[1] // len(SHOWN_SEEDS)
+    rows = np.split(sheet, sheet.shape[0] // side, axis=0)
     return [np.stack(np.split(row, len(SHOWN_SEEDS), axis=1)) for row in rows]
 
 
@@ -166,7 +171,7 @@ def make(variant: Variant, *, domain: TrainingImages, parent: Path) -> tuple[Rec
     """Train and judge one child.
 
     Returns:
-        Its record, and one sheet of samples, with a row for each stage after the parent.
+        Its record, and one sheet of samples, with a row for each stage that `read_samples` gives.
     """
     started, parts = time.monotonic(), divide(domain)
     data = parts.few if variant.is_few else parts.many
@@ -186,7 +191,7 @@ def make(variant: Variant, *, domain: TrainingImages, parent: Path) -> tuple[Rec
     known = identity(variant, data, parent=parent)
     same, *others = (_from_parent(models, shift=shift) for shift in range(1 + _NUM_OTHERS))
     record = Record(known, provenance, judgements, same, np.mean(others, axis=0))
-    return record, _sheet(models[1:])
+    return record, _sheet(models[-1:] if variant.is_few else models[1:])
 
 
 @torch.inference_mode()
