@@ -318,21 +318,12 @@ class TestCommand:
 
 
 @pytest.mark.parametrize(("source_name", "target_name"), [("dog", "cat"), ("cat", "dog")])
-def test_shipped_translators_look_more_like_the_target(source_name, target_name):
+def test_shipped_translators_keep_the_pose(source_name, target_name):
     models = family.family("clay")
-    translator = models.translator(source_name, target_name)
-    batch = clay.render(source_name, range(2_000_000, 2_000_016))
-    pictures = images.from_uint8(batch.images)
-    real = metrics.extract_features(
-        clay.render(target_name, range(2_100_000, 2_100_060)).images, network="efficientnet-lite0"
-    )
-    distance = {
-        name: metrics.kernel_distance_per_image(
-            metrics.extract_features(images_of, network="efficientnet-lite0"), real
-        ).mean()
-        for name, images_of in {"before": pictures, "after": translator(pictures)}.items()
-    }
-    assert distance["after"] < distance["before"]
+    batch = clay.render(source_name, range(2_000_000, 2_000_024))
+    made = models.translator(source_name, target_name)(images.from_uint8(batch.images))
+    read = models.readers(target_name).attributes.read(made)["yaw_deg"]
+    assert np.corrcoef(read, batch.factors["yaw_deg"])[0, 1] > 0.7
 
 
 @pytest.mark.parametrize("name", ["dog", "cat"])
