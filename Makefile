@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+# Threads of each worker: two that both want all cores take longer than one after the other.
+THREADS ?= $(shell $(PYTHON) -c 'import os; print(max(1, os.cpu_count() // $(WORKERS)))')
 SITE := book/_build/html
 
 JUPYTER_BOOK = $(BIN)/jupyter-book build . --all --quiet -W --keep-going -n \
@@ -46,7 +48,7 @@ unit: setup ## Tests of the package, the notebooks' form and the project's files
 
 notebooks: setup ## Run every notebook again and compare with its stored outputs
 	$(BIN)/python book/run_stale.py --check
-	TQDM_DISABLE=1 $(PYTEST) -n $(WORKERS) --dist loadfile --nbval --nbval-current-env -p no:cacheprovider \
+	TQDM_DISABLE=1 OMP_NUM_THREADS=$(THREADS) $(PYTEST) -n $(WORKERS) --dist loadfile --nbval --nbval-current-env -p no:cacheprovider \
 		$$($(BIN)/python book/run_stale.py --list)
 
 site: setup ## Build the site, warnings being errors

@@ -148,8 +148,9 @@ def write_image(
             "width, 3] or [height, width]. Convert tensors with to_uint8 and pick one of the "
             "batch, or join them with make_grid."
         )
+    content = _encode(array, **_WRITERS[path.suffix])
     with replacing(path) as stream:
-        Image.fromarray(array).save(stream, **_WRITERS[path.suffix])
+        stream.write(content)
     return path
 
 
@@ -160,9 +161,19 @@ def encode_jpeg(array: UInt8[ndarray, "height width 3"], *, quality: int = 88) -
         array: The image; no side above 65,535 px, the format's limit.
         quality: 1 to 95; above 90 files grow fast and look the same.
     """
+    return _encode(array, **{**_WRITERS[".jpg"], "quality": quality})
+
+
+def _encode(array: UInt8[ndarray, "..."], *, optimize: bool = False, **options: Any) -> bytes:
     stream = io.BytesIO()
-    options = {**_WRITERS[".jpg"], "quality": quality}
-    Image.fromarray(array).save(stream, **options)
+    picture = Image.fromarray(array)
+    try:
+        picture.save(stream, optimize=optimize, **options)
+    except OSError:
+        if not optimize:
+            raise
+        # The encoder optimises in a buffer of fixed size, and images like noise do not fit into it.
+        return _encode(array, **options)
     return stream.getvalue()
 
 

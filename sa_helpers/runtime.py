@@ -1,11 +1,12 @@
 """Where and how to compute: device, dtype, seeds, progress bars and files that are never half."""
 
 import os
+import pickle
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -107,3 +108,19 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         os.replace(partial, path)
     finally:
         Path(partial).unlink(missing_ok=True)
+
+
+def load_state(path: Path, *, device: torch.device) -> dict[str, Any]:
+    """Read the state of a training that was interrupted, as `torch.save` wrote it.
+
+    Raises:
+        ValueError: The file is damaged, or holds something else.
+    """
+    try:
+        state = torch.load(path, weights_only=True, map_location=device)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        # torch's own message advises to read the file in the unsafe way, so it is not passed on.
+        raise ValueError(f"{path} is damaged. Delete it to start the training anew.") from error
+    if not isinstance(state, dict):
+        raise ValueError(f"{path} holds no state of a training. Delete it to start it anew.")
+    return state

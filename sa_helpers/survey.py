@@ -4,12 +4,10 @@ It takes minutes a model, so surveys are kept in files that say what they were m
 makes a part of one again, to show that the file tells the truth.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -23,13 +21,12 @@ from sa_helpers.channels import (
     discover_channels,
     own_ranks,
 )
-from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.checkpoints import load_arrays, save_arrays
 from sa_helpers.directions import channel_sigmas
 from sa_helpers.images import resize
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
 from sa_helpers.networks import Generator, Styles
 from sa_helpers.recognition import IMG_RESOLUTION, AttributeNetwork, Segmenter
-from sa_helpers.runtime import replacing
 
 _SIGMA_SEEDS = range(10_000)
 _CHUNK = 8
@@ -263,16 +260,13 @@ def save_survey(path: Path, survey: ChannelSurvey) -> Path:
         "factors": survey.factors,
         "provenance": survey.provenance,
     }
-    with replacing(path) as stream:
-        np.savez_compressed(
-            stream,
-            winners=found.winners.astype(np.uint8),
-            is_present=found.is_present,
-            profiles=found.profiles.astype(np.float16),
-            effects=survey.effects.astype(np.float16),
-            meaning=np.array(json.dumps(meaning)),
-        )
-    return path
+    arrays = {
+        "winners": found.winners.astype(np.uint8),
+        "is_present": found.is_present,
+        "profiles": found.profiles.astype(np.float16),
+        "effects": survey.effects.astype(np.float16),
+    }
+    return save_arrays(path, arrays, meaning=meaning)
 
 
 def load_survey(path: Path) -> ChannelSurvey:
@@ -281,20 +275,17 @@ def load_survey(path: Path) -> ChannelSurvey:
     Raises:
         CheckpointError: A missing or damaged file, or one of another kind.
     """
-    try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            meaning = json.loads(str(file["meaning"]))
-            found = ChannelRegions(
-                tuple(meaning["names"]),
-                tuple(meaning["regions"]),
-                file["winners"].astype(np.int64),
-                file["is_present"],
-                file["profiles"].astype(np.float64),
-            )
-            effects = file["effects"].astype(np.float64)
-    except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile) as error:
-        raise CheckpointError(
-            f"{path} is no survey of channels ({error}); expected a file that save_survey wrote. "
-            "Make it with `python -m sa_helpers.family survey`."
-        ) from error
+    remedy = "Make it with `python -m sa_helpers.family survey`."
+    return load_arrays(path, make=_made, kind="survey of channels", remedy=remedy)
+
+
+def _made(meaning: dict[str, Any], arrays: Mapping[str, ndarray]) -> ChannelSurvey:
+    found = ChannelRegions(
+        tuple(meaning["names"]),
+        tuple(meaning["regions"]),
+        arrays["winners"].astype(np.int64),
+        arrays["is_present"],
+        arrays["profiles"].astype(np.float64),
+    )
+    effects = arrays["effects"].astype(np.float64)
     return ChannelSurvey(found, tuple(meaning["factors"]), effects, meaning["provenance"])

@@ -1,6 +1,8 @@
 """The clay world: distances against closed forms, bytes against seeds, pixels against factors."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,20 +14,7 @@ from sa_helpers.clay.rendering import render_scenes
 from sa_helpers.clay.scene import Scene, Style, rotation
 
 NUM_SEEDS = 6
-GOLDEN_MEAN = (144.35, 130.04, 115.59)
-GOLDEN_SHARES = [
-    0.5127,
-    0.1228,
-    0.0043,
-    0.0140,
-    0.0047,
-    0.0135,
-    0.0094,
-    0.0295,
-    0.0807,
-    0.2083,
-    0.0000,
-]
+GOLDEN = Path(__file__).parent / "fixtures" / "clay_golden.json"
 REGION = {name: index for index, name in enumerate(clay.REGIONS)}
 
 
@@ -235,10 +224,16 @@ def test_a_factor_changes_its_own_place():
     assert np.abs(turned - plain)[:10, :10].max() == 0
 
 
-def test_the_mean_colour_of_the_first_people_stays(people):
-    assert people.images.mean(axis=(0, 1, 2)) == pytest.approx(GOLDEN_MEAN, abs=0.5)
-    shares = np.bincount(people.masks.ravel(), minlength=len(GOLDEN_SHARES)) / people.masks.size
-    assert shares == pytest.approx(GOLDEN_SHARES, abs=0.002)
+@pytest.mark.parametrize("domain", clay.domains())
+def test_the_first_images_of_a_domain_stay(domain):
+    golden = json.loads(GOLDEN.read_text())[domain]
+    batch = clay.render(domain, range(NUM_SEEDS), img_resolution=64)
+    assert batch.images.mean(axis=(0, 1, 2)) == pytest.approx(golden["colour"], abs=0.5)
+    cells = batch.images.reshape(NUM_SEEDS, 4, 16, 4, 16, 3).mean(axis=(0, 2, 4, 5))
+    assert cells == pytest.approx(np.array(golden["brightness"]), abs=0.5)
+    shares = {name: float((batch.masks == index).mean()) for name, index in REGION.items()}
+    shown = {name: share for name, share in shares.items() if share}
+    assert shown == pytest.approx(golden["shares"], abs=0.002)
 
 
 @pytest.mark.parametrize("domain", clay.domains())

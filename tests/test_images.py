@@ -169,3 +169,9 @@ def test_a_jpeg_in_memory_is_the_image_up_to_its_losses() -> None:
         assert decoded.format == "JPEG"
         assert np.abs(np.array(decoded).astype(int) - array).max() <= 8
     assert len(coarse) < len(fine)
+
+
+def test_a_jpeg_of_noise_is_larger_than_most_and_still_whole(tmp_path: Path) -> None:
+    array = _noise(256, 256, 3)
+    with Image.open(write_image(tmp_path / "noise.jpg", array)) as decoded:
+        assert np.abs(np.array(decoded).astype(int) - array).mean() < 10

@@ -11,6 +11,7 @@ from sa_helpers import checkpoints, clay, family, images
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.inversion import (
     SPACES,
+    AdaptedEncoder,
     EncoderSettings,
     InversionSettings,
     LatentEncoder,
@@ -119,6 +120,29 @@ class TestTraining:
         with pytest.raises(ValueError, match="start from"):
             train_encoder(generator, pictures, SMALL, spaces=("w",), origin=trained)
 
+    def test_a_change_of_low_rank_learns_and_leaves_the_origin(self, generator, pictures, trained):
+        start = {name: value.clone() for name, value in trained.state_dict().items()}
+        settings = dataclasses.replace(SMALL, num_epochs=8, rank=2)
+        other = tiny_generator({4: 12, 8: 12, 16: 8, 32: 6}, seed=3)
+        adapted = train_encoder(other, pictures, settings, origin=trained, report=lambda _: None)
+        assert isinstance(adapted, AdaptedEncoder)
+        assert all(torch.equal(v, start[n]) for n, v in trained.state_dict().items())
+        same = AdaptedEncoder(trained, rank=2).eval()
+        assert adapted.origin_digest == same.origin_digest
+        batch = images.from_uint8(pictures[:4])
+        for space, latents in same(batch).items():
+            torch.testing.assert_close(latents, trained(batch)[space])
+        sizes = [sum(p.numel() for p in e.parameters()) for e in (adapted, trained)]
+        assert sizes[0] < 0.3 * sizes[1]
+        layers = zip(adapted.plain().parameters(), trained.parameters(), strict=True)
+        changes = [(a - b).flatten(start_dim=1) for a, b in layers if a.ndim > 1]
+        ranks = {int(torch.linalg.matrix_rank(c, rtol=1e-4)) for c in changes}
+        assert ranks <= {1, 2}
+        with pytest.raises(ValueError, match="no encoder to start from"):
+            train_encoder(other, pictures, settings)
+        with pytest.raises(ValueError, match="rank is -1"):
+            AdaptedEncoder(trained, rank=-1)
+
     def test_equal_settings_give_equal_weights_and_global_numbers_stay(self, generator, pictures):
         torch.manual_seed(5)
         before = {n: v.clone() for n, v in generator.state_dict().items()}
@@ -214,6 +238,41 @@ class TestStorage:
             )
             torch.testing.assert_close(ours, theirs, rtol=0.05, atol=0.05)
 
+    def test_a_change_of_an_encoder_is_small_and_comes_back(self, pictures, trained, tmp_path):
+        whole = save_encoder(tmp_path / "human.safetensors", trained, record={})
+        origin = load_encoder(whole)[0]
+        adapted = AdaptedEncoder(origin, rank=2).eval()
+        with torch.no_grad():
+            for parameter in adapted.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+        path = save_encoder(tmp_path / "toon.safetensors", adapted, record={"n": 2}, origin="human")
+        assert path.stat().st_size < 0.25 * whole.stat().st_size
+        again, record = load_encoder(path)
+        assert record == {"n": 2}
+        assert type(again) is LatentEncoder
+        assert set(again.state_dict()) == set(origin.state_dict())
+        targets = images.from_uint8(pictures[:4])
+        for space, theirs in again(targets).items():
+            torch.testing.assert_close(adapted(targets)[space], theirs, rtol=0.05, atol=0.05)
+            assert not torch.allclose(origin(targets)[space], theirs, atol=0.05)
+
+    def test_a_change_needs_the_encoder_that_it_is_a_change_of(self, trained, generator, tmp_path):
+        whole = tmp_path / "human.safetensors"
+        adapted = AdaptedEncoder(trained, rank=1)
+        with pytest.raises(ValueError, match="expected its name"):
+            save_encoder(tmp_path / "toon.safetensors", adapted, record={})
+        path = save_encoder(tmp_path / "toon.safetensors", adapted, record={}, origin="human")
+        with pytest.raises(CheckpointError, match=r"human\.safetensors"):
+            load_encoder(path)
+        save_encoder(whole, new_encoder(generator), record={})
+        with pytest.raises(CheckpointError, match=r"other weights than those of .*human"):
+            load_encoder(path)
+        save_encoder(whole, trained, record={})
+        load_encoder(path)
+        save_encoder(path, adapted, record={}, origin="toon")
+        with pytest.raises(CheckpointError, match="recursion"):
+            load_encoder(path)
+
     def test_other_files_are_refused(self, tmp_path):
         checkpoints.save_network(
             tmp_path / "r.safetensors", torch.nn.Linear(1, 1), kind="reader", meaning={}
@@ -276,11 +335,16 @@ class TestCommand:
         assert set(record["held_out"]) == {"w", "z"}
         assert record["settings"]["num_generated"] == 4
         assert isinstance(family.family(tmp_path).encoder("dog"), LatentEncoder)
+        changed = ["encoder", str(path.with_name("pup.safetensors")), *command[2:], *options]
+        assert main([*changed, "--origin", str(path), "--rank", "2"]) == 0
+        assert load_encoder(path.with_name("pup.safetensors"))[1]["settings"]["rank"] == 2
+        assert main([*changed, "--origin", str(tmp_path / "e.safetensors"), "--rank", "2"]) == 1
+        assert "has to lie beside it" in capsys.readouterr().err
         assert main(["encoder", str(path), str(tmp_path / "absent"), "dog"]) == 1
         assert "absent" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["human", "dog"])
+@pytest.mark.parametrize("name", ["human", "toon", "dog", "cat", "wild"])
 def test_shipped_encoders_know_their_domain(name):
     models = family.family("clay")
     generator, encoder = models.model(name), models.encoder(name)
@@ -290,3 +354,15 @@ def test_shipped_encoders_know_their_domain(name):
     strangers = perceptual_distance(found.images, targets.roll(1, dims=0))
     assert (found.distances < strangers).float().mean() > 0.8
     assert found.distances.mean() < 0.75 * strangers.mean()
+
+
+@pytest.mark.parametrize(("name", "relative"), [("toon", "human"), ("wild", "cat")])
+def test_a_shipped_change_is_needed(name, relative):
+    models = family.family("clay")
+    pictures = clay.render(models.domain(name), range(2_000_000, 2_000_040)).images
+    own, others = (
+        reconstruction_errors(models.encoder(owner), models.model(name), pictures)["w_plus"]
+        for owner in (name, relative)
+    )
+    assert own["perceptual"] < 0.95 * others["perceptual"]
+    assert own["pixels"] < 0.9 * others["pixels"]

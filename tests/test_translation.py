@@ -181,6 +181,14 @@ class TestTraining:
         for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
             assert torch.equal(one, other)
 
+    @pytest.mark.parametrize("content", [b"", bytes(100)], ids=["empty", "zeros"])
+    def test_a_damaged_state_says_so(self, content, tmp_path):
+        state_path = tmp_path / "state.pt"
+        state_path.write_bytes(content)
+        squares = Squares((1.0, -1.0, -1.0))
+        with pytest.raises(ValueError, match=r"state\.pt is damaged\. Delete it"):
+            train_translator(squares, squares, TINY, state_path=state_path)
+
     def test_a_state_of_other_settings_is_refused(self):
         state = CutTrainer(TINY).state_dict()
         other = CutTrainer(dataclasses.replace(TINY, temperature=0.1))

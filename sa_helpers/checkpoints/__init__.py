@@ -4,6 +4,7 @@
 writes our own format, `export` those of other tools, and `convert` goes from one file to another.
 """
 
+from sa_helpers.checkpoints.array_files import load_arrays, save_arrays
 from sa_helpers.checkpoints.detecting import require_weights_file
 from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.exporting import (
@@ -24,8 +25,10 @@ __all__ = [
     "describe",
     "export",
     "load",
+    "load_arrays",
     "load_network",
     "require_weights_file",
+    "save_arrays",
     "save_model",
     "save_network",
     "to_nvidia_state",

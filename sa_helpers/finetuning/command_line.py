@@ -1,11 +1,8 @@
 """Command line of the trainer: `python -m sa_helpers.finetuning --help`."""
 
 import argparse
-import dataclasses
 import shlex
 import sys
-import types
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,12 @@ from typing import Any
 import torch
 
 from sa_helpers import checkpoints, runtime
+from sa_helpers.command_line import (
+    add_num_threads,
+    add_settings,
+    settings_from,
+    use_num_threads,
+)
 from sa_helpers.finetuning.data import TrainingImages, clay_images, folder_images
 from sa_helpers.finetuning.initial_networks import new_networks
 from sa_helpers.finetuning.resizing import grow, shrink
@@ -72,41 +75,18 @@ def build_parser() -> argparse.ArgumentParser:
         "--img-resolution", type=int, help="pixels; from scratch only (default 128)"
     )
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
-    parser.add_argument("--num-threads", type=int, help="CPU threads (default: all)")
+    add_num_threads(parser)
     parser.add_argument(
         "--num-evaluation-images", type=int, default=1000, help="images in each distance"
     )
     settings = parser.add_argument_group("settings", "see sa_helpers.finetuning.TrainingSettings")
-    for field in dataclasses.fields(TrainingSettings):
-        _add_setting(settings, field)
+    add_settings(settings, TrainingSettings)
     return parser
 
 
-def _add_setting(group: argparse._ArgumentGroup, field: dataclasses.Field[Any]) -> None:
-    flag = "--" + field.name.replace("_", "-")
-    kind = typing.get_type_hints(TrainingSettings)[field.name]
-    if field.default is dataclasses.MISSING:
-        group.add_argument(flag, type=kind, required=True)
-    elif kind is bool:
-        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=field.default)
-    elif typing.get_origin(kind) is tuple:
-        group.add_argument(flag, type=float, nargs="*", default=field.default, metavar="KIMG")
-    elif isinstance(kind, types.UnionType):
-        group.add_argument(flag, type=_number_or_none, default=field.default, metavar="X|none")
-    else:
-        group.add_argument(flag, type=kind, default=field.default, help="default %(default)s")
-
-
-def _number_or_none(text: str) -> float | None:
-    return None if text.lower() == "none" else float(text)
-
-
 def _run(options: argparse.Namespace, *, command: str) -> None:
-    settings = TrainingSettings.from_dict(
-        {f.name: getattr(options, f.name) for f in dataclasses.fields(TrainingSettings)}
-    )
-    if options.num_threads:
-        torch.set_num_threads(options.num_threads)
+    settings = settings_from(options, TrainingSettings)
+    use_num_threads(options)
     device = torch.device(options.device) if options.device else runtime.default_device()
     generator, discriminator, parent = _initial_networks(options, seed=settings.seed)
     data = _training_images(options, img_resolution=generator.config.img_resolution)

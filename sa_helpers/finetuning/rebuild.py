@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from sa_helpers import checkpoints
+from sa_helpers.command_line import add_num_threads
 from sa_helpers.finetuning.command_line import main as train
 from sa_helpers.finetuning.quality import measure_quality
 from sa_helpers.finetuning.recipes import Recipe, in_order, read_recipes
@@ -60,7 +61,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), help="folder of the runs (default %(default)s)"
     )
-    parser.add_argument("--num-threads", type=int, help="CPU threads (default: all)")
+    add_num_threads(parser)
     parser.add_argument(
         "--ship", action="store_true", help="put finished models into the family's folder"
     )

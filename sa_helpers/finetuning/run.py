@@ -8,7 +8,6 @@ model.*               the finished pair of networks
 """
 
 import json
-import pickle
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -195,14 +194,7 @@ class Run:
             file.write(record.encode())
 
     def _load_state(self) -> None:
-        try:
-            state = torch.load(
-                self._state_path, weights_only=True, map_location=self.trainer.device
-            )
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise ValueError(
-                f"{self._state_path} is damaged ({error}). Delete it to start the run anew."
-            ) from error
+        state = runtime.load_state(self._state_path, device=self.trainer.device)
         settings = TrainingSettings.from_dict(state["settings"])
         given = self.trainer.settings
         comparable = replace(settings, **{name: getattr(given, name) for name in _OUTER_SETTINGS})

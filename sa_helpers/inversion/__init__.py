@@ -4,6 +4,7 @@ By optimisation, by an encoder, or by optimisation that begins with what an enco
 does all three. `python -m sa_helpers.inversion` trains encoders.
 """
 
+from sa_helpers.inversion.adapted_encoder import AdaptedEncoder
 from sa_helpers.inversion.encoder_training import (
     EncoderSettings,
     reconstruction_errors,
@@ -19,6 +20,7 @@ from sa_helpers.inversion.storage import load_encoder, save_encoder
 __all__ = [
     "METHODS",
     "SPACES",
+    "AdaptedEncoder",
     "EncoderSettings",
     "FoundLatents",
     "ImageEncoder",

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from sa_helpers import checkpoints, clay
+from sa_helpers.command_line import add_num_threads, add_settings, settings_from, use_num_threads
 from sa_helpers.inversion import searching
 from sa_helpers.inversion.encoder_training import (
     EncoderSettings,
@@ -28,6 +29,8 @@ Train an encoder for a model, one network with a head for each latent space; or 
 images by search and keep their latents. Examples:
 
   python -m sa_helpers.inversion encoder runs/dog-encoder.safetensors runs/dog/model dog
+  python -m sa_helpers.inversion encoder encoders/toon.safetensors toon toon \
+    --origin encoders/human.safetensors --rank 8
   python -m sa_helpers.inversion search runs/dog-latents.npz runs/dog/model dog --space z
 """
 
@@ -36,14 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status (0 done, 1 refused with a message)."""
     options = build_parser().parse_args(arguments)
     command = shlex.join(arguments if arguments is not None else sys.argv[1:])
-    if options.num_threads:
-        torch.set_num_threads(options.num_threads)
+    use_num_threads(options)
     try:
         if options.task == "search":
             path = searching.run(options)
         else:
             path = _train(options, command=f"python -m sa_helpers.inversion {command}")
-    except (ValueError, OSError, checkpoints.CheckpointError) as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"stored: {path}")
@@ -69,19 +71,17 @@ def _add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("domain", help="clay domain to train on, the generator's own")
     parser.add_argument("spaces", nargs="*", help=f"default: {' '.join(SPACES)}")
     parser.add_argument("--origin", type=Path, help="encoder of an aligned model to start from")
-    parser.add_argument("--num-threads", type=int, help="CPU threads (default: all)")
+    add_num_threads(parser)
     parser.add_argument("--num-held-out", type=int, default=200, help="default %(default)s")
-    for field in dataclasses.fields(EncoderSettings):
-        flag = "--" + field.name.replace("_", "-")
-        parser.add_argument(
-            flag, type=type(field.default), default=field.default, help="default %(default)s"
-        )
+    add_settings(parser, EncoderSettings)
 
 
 def _train(options: argparse.Namespace, *, command: str) -> Path:
-    settings = EncoderSettings(
-        **{f.name: getattr(options, f.name) for f in dataclasses.fields(EncoderSettings)}
-    )
+    settings = settings_from(options, EncoderSettings)
+    if settings.rank and options.origin and options.origin.parent != options.path.parent:
+        raise ValueError(
+            f"A change of {options.origin} has to lie beside it, not in {options.path.parent}."
+        )
     loaded = checkpoints.load(options.model, parts=())
     generator = loaded.generator.requires_grad_(False)
     seeds = range(settings.first_seed, settings.first_seed + settings.num_images)
@@ -116,7 +116,8 @@ def _train(options: argparse.Namespace, *, command: str) -> Path:
     }
     for space, row in record["held_out"].items():
         print(space, row)
-    return save_encoder(options.path, encoder, record=record)
+    origin_name = options.origin.stem if settings.rank else None
+    return save_encoder(options.path, encoder, record=record, origin=origin_name)
 
 
 def _render(options: argparse.Namespace, seeds: Sequence[int], size: int) -> np.ndarray:

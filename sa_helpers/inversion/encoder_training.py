@@ -21,6 +21,7 @@ from torch import Tensor
 
 from sa_helpers import runtime
 from sa_helpers.images import from_uint8, resize, to_uint8
+from sa_helpers.inversion.adapted_encoder import AdaptedEncoder
 from sa_helpers.inversion.encoding import encode
 from sa_helpers.inversion.latent_encoder import LatentEncoder, LatentEncoderConfig
 from sa_helpers.inversion.spaces import SPACES
@@ -55,6 +56,7 @@ class EncoderSettings:
         offset_weight: Of the mean square of what the layers of a plus space differ by, in units of
             the spread.
         truncation_psi: Of the generated images, and what latents of Z and Z+ are meant for.
+        rank: Of the changes, see `AdaptedEncoder`; 0 trains all weights.
         network: See `metrics.perceptual_distance`.
         num_images: Rendered for training.
         first_seed: Of these.
@@ -73,6 +75,7 @@ class EncoderSettings:
     perceptual_px: int = 64
     offset_weight: float = 0.02
     truncation_psi: float = 0.7
+    rank: int = 0
     network: str = "st-lpips-alex"
     num_images: int = 4000
     first_seed: int = 1_500_000
@@ -105,10 +108,11 @@ def train_encoder(
         report: Called with a line now and then.
 
     Returns:
-        The encoder, in evaluation mode.
+        The encoder, in evaluation mode; an `AdaptedEncoder` where the settings name a rank.
 
     Raises:
-        ValueError: The sizes or spaces of `origin` are not those of the new encoder.
+        ValueError: The sizes or spaces of `origin` are not those of the new encoder, or a rank is
+            given without it.
     """
     device = runtime.default_device()
     generator = generator.to(device)
@@ -150,14 +154,19 @@ def _new_encoder(
         truncation_psi=settings.truncation_psi,
         spaces=spaces,
     )
+    if origin is not None and origin.config != config:
+        raise ValueError(
+            f"The encoder to start from is made for {origin.config}, not for {config}."
+        )
+    if settings.rank and origin is None:
+        raise ValueError(f"The rank is {settings.rank}, but there is no encoder to start from.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        encoder = LatentEncoder(config)
-    if origin is not None:
-        if origin.config != config:
-            raise ValueError(
-                f"The encoder to start from is made for {origin.config}, not for {config}."
-            )
+        if origin is not None and settings.rank:
+            encoder: LatentEncoder = AdaptedEncoder(origin, rank=settings.rank)
+        else:
+            encoder = LatentEncoder(config)
+    if origin is not None and not settings.rank:
         encoder.load_state_dict(origin.state_dict())
     encoder.fit_scale(generator)
     return encoder.to(memory_format=torch.channels_last).train()

@@ -6,13 +6,11 @@ minutes. So the latents of a hundred are kept, with what anybody needs to search
 
 import argparse
 import dataclasses
-import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -20,11 +18,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sa_helpers import checkpoints, clay, images
-from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.command_line import add_num_threads
 from sa_helpers.inversion.optimisation import InversionSettings, invert
 from sa_helpers.inversion.spaces import SPACES
 from sa_helpers.networks import Generator
-from sa_helpers.runtime import replacing
 
 FIRST_SEED = 2_000_000
 """Of the held-out images: no generator, reader or encoder was trained on them."""
@@ -97,14 +94,11 @@ def save_latents(path: Path, found: FoundLatents) -> Path:
         "settings": dataclasses.asdict(found.settings),
         "record": found.record,
     }
-    with replacing(path) as stream:
-        np.savez_compressed(
-            stream,
-            latents=found.latents.numpy().astype(np.float16),
-            distances=found.distances.numpy(),
-            meaning=np.array(json.dumps(meaning)),
-        )
-    return path
+    arrays = {
+        "latents": found.latents.numpy().astype(np.float16),
+        "distances": found.distances.numpy(),
+    }
+    return checkpoints.save_arrays(path, arrays, meaning=meaning)
 
 
 def load_latents(path: Path) -> FoundLatents:
@@ -113,22 +107,20 @@ def load_latents(path: Path) -> FoundLatents:
     Raises:
         CheckpointError: A missing or damaged file, or one of another kind.
     """
-    try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            meaning = json.loads(str(file["meaning"]))
-            return FoundLatents(
-                torch.from_numpy(file["latents"].astype(np.float32)),
-                torch.from_numpy(file["distances"]),
-                meaning["space"],
-                tuple(meaning["seeds"]),
-                InversionSettings(**meaning["settings"]),
-                meaning["record"],
-            )
-    except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile) as error:
-        raise CheckpointError(
-            f"{path} holds no latents that searches found ({error}); expected a file that "
-            "save_latents wrote. Make it with `python -m sa_helpers.inversion search`."
-        ) from error
+    kind = "file of latents that searches found"
+    remedy = "Make it with `python -m sa_helpers.inversion search`."
+    return checkpoints.load_arrays(path, make=_made, kind=kind, remedy=remedy)
+
+
+def _made(meaning: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> FoundLatents:
+    return FoundLatents(
+        torch.from_numpy(arrays["latents"].astype(np.float32)),
+        torch.from_numpy(arrays["distances"]),
+        meaning["space"],
+        tuple(meaning["seeds"]),
+        InversionSettings(**meaning["settings"]),
+        meaning["record"],
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -141,7 +133,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--num-steps", type=int, default=100, help="of each search (default %(default)s)"
     )
-    parser.add_argument("--num-threads", type=int, help="CPU threads (default: all)")
+    add_num_threads(parser)
 
 
 def run(options: argparse.Namespace) -> Path:

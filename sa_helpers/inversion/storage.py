@@ -1,39 +1,67 @@
 """Encoders to files and back: safetensors, with sizes and record as metadata."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
 from sa_helpers.checkpoints import load_network, save_network
+from sa_helpers.inversion.adapted_encoder import AdaptedEncoder
 from sa_helpers.inversion.latent_encoder import LatentEncoder, LatentEncoderConfig
 
 _KIND = "encoder"
 
 
-def save_encoder(path: Path, encoder: LatentEncoder, *, record: dict[str, Any]) -> Path:
+def save_encoder(
+    path: Path, encoder: LatentEncoder, *, record: dict[str, Any], origin: str | None = None
+) -> Path:
     """Write an encoder whole or not at all.
 
     Args:
         path: Ends in .safetensors; its folder is made.
-        encoder: What to write.
+        encoder: What to write; of an `AdaptedEncoder` the changes only.
         record: How it was trained, for which weights, and how well it does; JSON-ready.
+        origin: What an `AdaptedEncoder` is a change of: another file in the same folder, by its
+            name without the ending.
+
+    Raises:
+        ValueError: An `AdaptedEncoder` without an origin.
     """
-    meaning = {"config": encoder.config.to_dict(), "record": record}
+    meaning: dict[str, Any] = {"config": encoder.config.to_dict(), "record": record}
+    if isinstance(encoder, AdaptedEncoder):
+        if origin is None:
+            raise ValueError("The encoder is a change of another one; expected its name as origin.")
+        meaning["change"] = {
+            "origin": origin,
+            "origin_digest": encoder.origin_digest,
+            "rank": encoder.rank,
+        }
     return save_network(path, encoder, kind=_KIND, meaning=meaning)
 
 
 def load_encoder(path: Path) -> tuple[LatentEncoder, dict[str, Any]]:
-    """Read what `save_encoder` wrote.
+    """Read what `save_encoder` wrote; a change is added to the encoder beside it.
 
     Returns:
         The encoder, in evaluation mode, and its record.
 
     Raises:
-        CheckpointError: A missing or damaged file, or one of another kind.
+        CheckpointError: A missing or damaged file, one of another kind, or a change of an encoder
+            that is missing or has other weights.
     """
     remedy = "Copy it again, or train it with `python -m sa_helpers.inversion`."
-    encoder, meaning = load_network(path, kind=_KIND, make=_make, remedy=remedy)
+    make = functools.partial(_make, folder=path.parent)
+    encoder, meaning = load_network(path, kind=_KIND, make=make, remedy=remedy)
+    if isinstance(encoder, AdaptedEncoder):
+        encoder = encoder.plain().requires_grad_(False)
     return encoder, meaning["record"]
 
 
-def _make(meaning: dict[str, Any]) -> LatentEncoder:
-    return LatentEncoder(LatentEncoderConfig.from_dict(meaning["config"]))
+def _make(meaning: dict[str, Any], *, folder: Path) -> LatentEncoder:
+    change = meaning.get("change")
+    if change is None:
+        return LatentEncoder(LatentEncoderConfig.from_dict(meaning["config"]))
+    path = folder / f"{Path(change['origin']).name}.safetensors"
+    adapted = AdaptedEncoder(load_encoder(path)[0], rank=change["rank"])
+    if adapted.origin_digest != change["origin_digest"]:
+        raise ValueError(f"it is a change of other weights than those of {path}")
+    return adapted

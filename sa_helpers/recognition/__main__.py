@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from sa_helpers import clay, images
+from sa_helpers.command_line import add_num_threads, add_settings, settings_from, use_num_threads
 from sa_helpers.recognition.attribute_network import AttributeNetwork
 from sa_helpers.recognition.scores import factor_scores, region_ious
 from sa_helpers.recognition.segmenter import Segmenter
@@ -23,12 +23,9 @@ HELD_OUT_SEED = 2_000_000
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status (0 done, 1 refused with a message)."""
     options = _build_parser().parse_args(arguments)
-    settings = ReaderSettings(
-        **{f.name: getattr(options, f.name) for f in dataclasses.fields(ReaderSettings)}
-    )
-    if options.num_threads:
-        torch.set_num_threads(options.num_threads)
+    use_num_threads(options)
     try:
+        settings = settings_from(options, ReaderSettings)
         network, scores = _train(options, settings)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -49,13 +46,9 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("kind", choices=("attributes", "segmenter"))
     parser.add_argument("path", type=Path, help="file to write, ending in .safetensors")
     parser.add_argument("domains", nargs="+", help="clay domains; one for attributes")
-    parser.add_argument("--num-threads", type=int, help="CPU threads (default: all)")
+    add_num_threads(parser)
     parser.add_argument("--num-held-out", type=int, default=1000, help="default %(default)s")
-    for field in dataclasses.fields(ReaderSettings):
-        flag = "--" + field.name.replace("_", "-")
-        parser.add_argument(
-            flag, type=type(field.default), default=field.default, help="default %(default)s"
-        )
+    add_settings(parser, ReaderSettings)
     return parser
 
 

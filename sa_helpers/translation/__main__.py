@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from sa_helpers.command_line import add_num_threads, add_settings, settings_from, use_num_threads
 from sa_helpers.finetuning import clay_images
 from sa_helpers.translation.storage import save_translator
 from sa_helpers.translation.training import CutSettings, train_translator
@@ -28,8 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status (0 done, 1 refused with a message)."""
     options = _build_parser().parse_args(arguments)
     command = shlex.join(arguments if arguments is not None else sys.argv[1:])
-    if options.num_threads:
-        torch.set_num_threads(options.num_threads)
+    use_num_threads(options)
     try:
         path = _train(options, command=f"python -m sa_helpers.translation {command}")
     except (ValueError, OSError) as error:
@@ -51,24 +51,16 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("path", type=Path, help="file to write, ending in .safetensors")
     parser.add_argument("source", help="clay domain to translate from")
     parser.add_argument("target", help="clay domain to translate to")
-    parser.add_argument("--num-threads", type=int, help="CPU threads (default: all)")
+    add_num_threads(parser)
     parser.add_argument(
         "--num-images", type=int, default=8000, help="of each domain (default %(default)s)"
     )
-    for field in dataclasses.fields(CutSettings):
-        flag = "--" + field.name.replace("_", "-")
-        if isinstance(field.default, bool):
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=field.default)
-        else:
-            kind = type(field.default)
-            parser.add_argument(flag, type=kind, default=field.default, help="default %(default)s")
+    add_settings(parser, CutSettings)
     return parser
 
 
 def _train(options: argparse.Namespace, *, command: str) -> Path:
-    settings = CutSettings(
-        **{f.name: getattr(options, f.name) for f in dataclasses.fields(CutSettings)}
-    )
+    settings = settings_from(options, CutSettings)
     source, target = (
         clay_images(name, num_images=options.num_images, img_resolution=_IMG_RESOLUTION)
         for name in (options.source, options.target)

@@ -239,11 +239,11 @@ def train_translator(
         The translator, in evaluation mode.
 
     Raises:
-        ValueError: The state belongs to other settings.
+        ValueError: The state is damaged or belongs to other settings.
     """
     trainer = CutTrainer(settings)
     if state_path is not None and state_path.is_file():
-        trainer.load_state_dict(torch.load(state_path, weights_only=True))
+        trainer.load_state_dict(runtime.load_state(state_path, device=trainer.device))
         report(f"resumed at step {trainer.step_index}")
     interval = max(1, settings.num_steps // _REPORTS)
     started, first = time.monotonic(), trainer.step_index
