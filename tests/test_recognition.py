@@ -185,6 +185,13 @@ class TestStorage:
         assert main(["attributes", str(path), "human", "dog", *command]) == 1
         assert "one domain" in capsys.readouterr().err
 
+    def test_unknown_domains_are_refused_before_any_is_rendered(
+        self, tmp_path, capsys, monkeypatch
+    ):
+        monkeypatch.setattr("sa_helpers.recognition.__main__.train_segmenter", None)
+        assert main(["segmenter", str(tmp_path / "s.safetensors"), "dog", "unicorn"]) == 1
+        assert "unicorn" in capsys.readouterr().err
+
 
 class TestViews:
     @pytest.mark.parametrize("domain", ["human_right", "human_down", "human_flipped"])

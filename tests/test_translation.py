@@ -320,7 +320,10 @@ class TestCommand:
         assert record["source"]["domain"] == "dog"
         assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["dog_cat.safetensors"]
 
-    def test_unknown_domains_are_refused(self, tmp_path, capsys):
+    def test_unknown_domains_are_refused_before_any_is_rendered(
+        self, tmp_path, capsys, monkeypatch
+    ):
+        monkeypatch.setattr("sa_helpers.translation.__main__.clay_images", None)
         assert main([str(tmp_path / "x.safetensors"), "dog", "unicorn"]) == 1
         assert "unicorn" in capsys.readouterr().err
 

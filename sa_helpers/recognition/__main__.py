@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     use_num_threads(options)
     try:
         settings = settings_from(options, ReaderSettings)
+        for name in options.domains:
+            clay.factor_specs(name)  # An unknown domain is refused before others are rendered.
         network, scores = _train(options, settings)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from sa_helpers import clay
 from sa_helpers.command_line import add_num_threads, add_settings, settings_from, use_num_threads
 from sa_helpers.finetuning import clay_images
 from sa_helpers.translation.storage import save_translator
@@ -61,6 +62,8 @@ def _build_parser() -> argparse.ArgumentParser:
 
 def _train(options: argparse.Namespace, *, command: str) -> Path:
     settings = settings_from(options, CutSettings)
+    for name in (options.source, options.target):
+        clay.factor_specs(name)  # An unknown domain is refused before the other one is rendered.
     source, target = (
         clay_images(name, num_images=options.num_images, img_resolution=_IMG_RESOLUTION)
         for name in (options.source, options.target)
