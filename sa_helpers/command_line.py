@@ -36,9 +36,17 @@ def settings_from(options: argparse.Namespace, kind: type[Settings]) -> Settings
     return kind(**{n: tuple(v) if isinstance(v, list) else v for n, v in values.items()})
 
 
+def positive_int(text: str) -> int:
+    """Read a whole number from 1 on, as the `type` of an option."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is below 1")
+    return value
+
+
 def add_num_threads(parser: argparse.ArgumentParser) -> None:
     """Add the option that `use_num_threads` reads."""
-    parser.add_argument("--num-threads", type=int, help="CPU threads (default: all)")
+    parser.add_argument("--num-threads", type=positive_int, help="CPU threads (default: all)")
 
 
 def use_num_threads(options: argparse.Namespace) -> None:

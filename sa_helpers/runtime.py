@@ -2,8 +2,11 @@
 
 import os
 import pickle
+import struct
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import zipfile
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -14,6 +17,23 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 T = TypeVar("T")
+
+FILE_FAULTS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,  # RecursionError included
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What the readers of archives, pickles and JSON raise on a damaged or hostile file."""
 
 
 def default_device() -> torch.device:
@@ -26,15 +46,27 @@ def default_device() -> torch.device:
     """
     wish = os.environ.get("SA_DEVICE")
     if wish:
-        try:
-            return torch.device(wish)
-        except RuntimeError as error:
-            raise ValueError(
-                f'SA_DEVICE is "{wish}"; expected "cpu", "cuda", "cuda:1" or "mps".'
-            ) from error
+        return named_device(wish)
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def named_device(name: str) -> torch.device:
+    """The device of a name, such as "cpu" or "cuda:1".
+
+    Raises:
+        ValueError: No such device, or none in this machine.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f'The device "{name}" is not there; expected "cpu", "cuda", "cuda:1" or "mps", as far '
+            "as this machine has them."
+        ) from error
+    return device
 
 
 def compute_dtype(device: torch.device) -> torch.dtype:
@@ -110,17 +142,36 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         Path(partial).unlink(missing_ok=True)
 
 
-def load_state(path: Path, *, device: torch.device) -> dict[str, Any]:
-    """Read the state of a training that was interrupted, as `torch.save` wrote it.
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write a state of a training, or of networks, by `torch.save`, whole or not at all.
+
+    Raises:
+        OSError: The file cannot be written, as where the disk is full.
+    """
+    try:
+        with replacing(path) as stream:
+            torch.save(state, stream)
+    except RuntimeError as error:  # so torch reports what the system said
+        raise OSError(f"{path} could not be written; is the disk full? ({error})") from error
+
+
+def load_state(path: Path, *, keys: Collection[str]) -> dict[str, Any]:
+    """Read the state of a training that was interrupted, as `save_state` wrote it, to the CPU.
+
+    Args:
+        path: Of the file.
+        keys: What the state must hold.
 
     Raises:
         ValueError: The file is damaged, or holds something else.
     """
     try:
-        state = torch.load(path, weights_only=True, map_location=device)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except MemoryError:
+        raise  # says nothing of the file
+    except (*FILE_FAULTS, AssertionError) as error:
         # torch's own message advises to read the file in the unsafe way, so it is not passed on.
         raise ValueError(f"{path} is damaged. Delete it to start the training anew.") from error
-    if not isinstance(state, dict):
-        raise ValueError(f"{path} holds no state of a training. Delete it to start it anew.")
+    if not isinstance(state, dict) or not set(keys) <= set(state):
+        raise ValueError(f"{path} holds no state of such a training. Delete it to start anew.")
     return state

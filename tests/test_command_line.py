@@ -56,11 +56,19 @@ def test_every_kind_of_setting_arrives():
     assert settings_from(parse("--total-kg", "1", "--stops-min"), Cake).stops_min == ()
 
 
-@pytest.mark.parametrize("line", ["", "--total-kg heavy", "--total-kg 1 --num-layers 1.5"])
-def test_what_cannot_be_read_ends_the_command(line, capsys):
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("", "required: --total-kg"),
+        ("--total-kg heavy", "--total-kg: invalid"),
+        ("--total-kg 1 --num-layers 1.5", "--num-layers: invalid"),
+        ("--total-kg 1 --num-threads 0", "--num-threads: 0 is below 1"),
+    ],
+)
+def test_what_cannot_be_read_ends_the_command(line, named, capsys):
     with pytest.raises(SystemExit):
         parse(*line.split())
-    assert "--" in capsys.readouterr().err
+    assert named in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_settings_refuse_as_they_do_elsewhere():

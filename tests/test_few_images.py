@@ -181,8 +181,11 @@ class TestComparison:
         for seed in range(3):
             pixels = np.random.default_rng(seed).integers(0, 256, (9, 9, 3), dtype=np.uint8)
             images.write_image(tmp_path / f"{seed}.png", pixels)
-        with pytest.raises(ValueError, match="There are 3 images; expected 70 or more"):
-            few_images.main(["few", "--data", str(tmp_path), "--records", str(tmp_path)])
+        arguments = ["--data", str(tmp_path), "--records", str(tmp_path)]
+        assert few_images.main(["few", *arguments]) == 1
+        assert "There are 3 images; expected 70 or more" in capsys.readouterr().err
+        assert few_images.main(["nobody", *arguments]) == 1
+        assert "['nobody'] are unknown" in capsys.readouterr().err
 
     def test_an_unknown_record_says_how_to_make_it(self, tmp_path):
         with pytest.raises(ValueError, match="few_images` makes them"):

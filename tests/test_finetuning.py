@@ -34,6 +34,12 @@ from sa_helpers.finetuning import (
     shrink,
 )
 from sa_helpers.finetuning.command_line import build_parser, main
+from sa_helpers.networks import (
+    Discriminator,
+    DiscriminatorConfig,
+    Generator,
+    GeneratorConfig,
+)
 from sa_helpers.networks.filters import upsample_image
 
 CHANNELS = {4: 8, 8: 8, 16: 8}
@@ -305,9 +311,23 @@ class TestInitialNetworks:
         with pytest.raises(ValueError, match="at least 8"):
             shrink(*tiny_networks(img_resolution=8), seed=1)
 
+    def test_other_sizes_than_ours_stay_when_networks_grow_or_shrink(self):
+        channels = {4: 8, 8: 8, 16: 8}
+        sizes = {"img_resolution": 16, "channels": channels, "conv_clamp": 256.0}
+        generator = Generator(GeneratorConfig(z_dim=4, w_dim=8, num_mapping_layers=1, **sizes))
+        discriminator = Discriminator(DiscriminatorConfig(mbstd_group_size=8, **sizes))
+        for larger, judge in (
+            grow(generator, discriminator, seed=0, num_channels=4),
+            shrink(generator, discriminator, seed=0),
+        ):
+            assert (larger.config.z_dim, larger.config.conv_clamp) == (4, 256.0)
+            assert (judge.config.mbstd_group_size, judge.config.conv_clamp) == (8, 256.0)
+
     def test_an_unknown_width_is_asked_for(self):
         with pytest.raises(ValueError, match=r"resolutions \[256\]"):
             new_networks(img_resolution=256, seed=0)
+        with pytest.raises(ValueError, match="known for 256 px"):
+            grow(*new_networks(img_resolution=128, seed=0), seed=0)
 
 
 class TestTrainer:
@@ -461,6 +481,18 @@ class TestRun:
         arguments = [*run_arguments(finished_run, image_folder), "--learning-rate", "0.1"]
         assert main(arguments) == 1
         assert "learning_rate: 0.002 there, 0.1 now" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("option", "said"),
+        [
+            (["--device", "gpu"], '"gpu" is not there'),
+            (["--num-frozen-discriminator-blocks", "9"], "there are 1 blocks"),
+            (["--snapshot-kimg", "0"], "snapshot_kimg is 0"),
+        ],
+    )
+    def test_impossible_options_say_so(self, option, said, tmp_path, image_folder, capsys):
+        assert main([*run_arguments(tmp_path, image_folder), *option]) == 1
+        assert said in capsys.readouterr().err
 
     def test_a_damaged_state_says_so(self, tmp_path, image_folder, capsys):
         (tmp_path / "state.pt").write_bytes(b"\x00" * 100)

@@ -142,6 +142,19 @@ class TestTraining:
             train_encoder(other, pictures, settings)
         with pytest.raises(ValueError, match="rank is -1"):
             AdaptedEncoder(trained, rank=-1)
+        again = train_encoder(other, pictures, SMALL, origin=adapted, report=lambda _: None)
+        assert type(again) is LatentEncoder
+        doubled = adapted.double().plain()
+        assert {value.dtype for value in doubled.parameters()} == {torch.float64}
+
+    @pytest.mark.parametrize(
+        "name", ["total_kimg", "batch_size", "num_generated", "num_images", "truncation_psi"]
+    )
+    def test_settings_without_a_meaning_are_refused(self, name):
+        with pytest.raises(ValueError, match=f"{name} is 0"):
+            dataclasses.replace(SMALL, **{name: 0})
+        with pytest.raises(ValueError, match="rank is -1"):
+            dataclasses.replace(SMALL, rank=-1)
 
     def test_equal_settings_give_equal_weights_and_global_numbers_stay(self, generator, pictures):
         torch.manual_seed(5)
@@ -259,7 +272,7 @@ class TestStorage:
     def test_a_change_needs_the_encoder_that_it_is_a_change_of(self, trained, generator, tmp_path):
         whole = tmp_path / "human.safetensors"
         adapted = AdaptedEncoder(trained, rank=1)
-        with pytest.raises(ValueError, match="expected its name"):
+        with pytest.raises(ValueError, match="its origin is None"):
             save_encoder(tmp_path / "toon.safetensors", adapted, record={})
         path = save_encoder(tmp_path / "toon.safetensors", adapted, record={}, origin="human")
         with pytest.raises(CheckpointError, match=r"human\.safetensors"):
@@ -269,15 +282,18 @@ class TestStorage:
             load_encoder(path)
         save_encoder(whole, trained, record={})
         load_encoder(path)
-        save_encoder(path, adapted, record={}, origin="toon")
-        with pytest.raises(CheckpointError, match="recursion"):
+        with pytest.raises(ValueError, match="its origin is human"):
+            save_encoder(whole, adapted, record={}, origin="human")
+        save_encoder(whole, adapted, record={}, origin="toon")
+        with pytest.raises(CheckpointError, match="of itself, by way of toon, human"):
             load_encoder(path)
 
     def test_other_files_are_refused(self, tmp_path):
-        checkpoints.save_network(
-            tmp_path / "r.safetensors", torch.nn.Linear(1, 1), kind="reader", meaning={}
-        )
-        for name in ("r.safetensors", "absent.safetensors"):
+        some = torch.nn.Linear(1, 1)
+        for kind in ("reader", "encoder"):
+            path = tmp_path / f"{kind}.safetensors"
+            checkpoints.save_network(path, some, kind=kind, meaning={}, record={})
+        for name in ("reader.safetensors", "encoder.safetensors", "absent.safetensors"):
             with pytest.raises(CheckpointError, match="no encoder of this package"):
                 load_encoder(tmp_path / name)
 
@@ -339,7 +355,14 @@ class TestCommand:
         assert main([*changed, "--origin", str(path), "--rank", "2"]) == 0
         assert load_encoder(path.with_name("pup.safetensors"))[1]["settings"]["rank"] == 2
         assert main([*changed, "--origin", str(tmp_path / "e.safetensors"), "--rank", "2"]) == 1
-        assert "has to lie beside it" in capsys.readouterr().err
+        assert "another file beside it" in capsys.readouterr().err
+        whole = path.read_bytes()
+        assert main([*command, *options, "--origin", str(path), "--rank", "2"]) == 1
+        assert path.read_bytes() == whole
+        assert main([*changed, "--rank", "2"]) == 1
+        assert "name it, --origin" in capsys.readouterr().err
+        assert main(["encoder", str(path), str(tmp_path / "dog"), "dog", "q"]) == 1
+        assert "['q'] are unknown" in capsys.readouterr().err
         assert main(["encoder", str(path), str(tmp_path / "absent"), "dog"]) == 1
         assert "absent" in capsys.readouterr().err
 

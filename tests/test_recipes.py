@@ -160,6 +160,24 @@ class TestRebuild:
         assert self.make(models, "runs", "parent") == 0
         assert weights.read_bytes() == content
 
+    def test_an_interrupted_shipment_is_made_up_for(self, models, monkeypatch):
+        assert self.make(models, "runs", "parent") == 0
+        real, calls = checkpoints.save_model, []
+
+        def full(path, *args, **kwargs):
+            if "snapshots" in str(path) and "models" in str(path):
+                calls.append(path)
+                if len(calls) == 2:
+                    raise OSError("No space left on device")
+            return real(path, *args, **kwargs)
+
+        monkeypatch.setattr(checkpoints, "save_model", full)
+        with pytest.raises(OSError, match="No space"):
+            self.make(models, "runs", "child")
+        assert self.make(models, "runs", "child") == 0
+        made = family.family(models)
+        assert [kimg for kimg, _ in made.snapshots("child")] == [0.008, 0.016]
+
     def test_a_damaged_run_is_not_shipped(self, models):
         self.make(models, "runs", "parent")
         shipped = (models / "parent.safetensors").read_bytes()

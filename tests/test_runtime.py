@@ -1,14 +1,19 @@
 """Device, dtype, seeds and progress."""
 
+import contextlib
+
 import pytest
 import torch
 
 from sa_helpers.runtime import (
     compute_dtype,
     default_device,
+    load_state,
+    named_device,
     progress,
     randn_per_seed,
     replacing,
+    save_state,
 )
 
 
@@ -19,8 +24,15 @@ def test_environment_variable_picks_the_device(monkeypatch):
 
 def test_unknown_device_is_refused(monkeypatch):
     monkeypatch.setenv("SA_DEVICE", "gpu")
-    with pytest.raises(ValueError, match='"gpu"; expected "cpu"'):
+    with pytest.raises(ValueError, match='"gpu" is not there; expected "cpu"'):
         default_device()
+
+
+def test_a_device_that_the_machine_lacks_is_refused():
+    if torch.cuda.is_available():
+        pytest.skip("the machine has it")
+    with pytest.raises(ValueError, match='"cuda" is not there'):
+        named_device("cuda")
 
 
 def test_device_without_wish_computes(monkeypatch):
@@ -85,3 +97,45 @@ def test_a_failed_replacement_leaves_the_old_file_and_nothing_else(tmp_path):
         stream.writelines([b"half", "no bytes"])
     assert [file.name for file in tmp_path.iterdir()] == ["file.bin"]
     assert path.read_bytes() == b"old"
+
+
+class TestState:
+    STATE = {"step": 3, "weights": {"a": torch.arange(4.0)}}
+
+    def test_it_comes_back(self, tmp_path):
+        save_state(tmp_path / "state.pt", self.STATE)
+        back = load_state(tmp_path / "state.pt", keys=self.STATE)
+        assert back["step"] == 3
+        assert torch.equal(back["weights"]["a"], torch.arange(4.0))
+
+    def test_states_of_something_else_are_refused(self, tmp_path):
+        path = tmp_path / "state.pt"
+        for other in ({"step": 3}, [1, 2]):
+            torch.save(other, path)
+            with pytest.raises(ValueError, match="holds no state"):
+                load_state(path, keys=self.STATE)
+
+    def test_no_flipped_byte_ends_in_another_error(self, tmp_path):
+        path = tmp_path / "state.pt"
+        save_state(path, self.STATE)
+        whole = path.read_bytes()
+        for position in range(0, len(whole), 3):
+            path.write_bytes(
+                whole[:position] + bytes([whole[position] ^ 0x55]) + whole[position + 1 :]
+            )
+            with contextlib.suppress(ValueError):
+                load_state(path, keys=self.STATE)
+
+    def test_a_full_disk_says_so_and_leaves_the_old_state(self, tmp_path, monkeypatch):
+        path = tmp_path / "state.pt"
+        save_state(path, self.STATE)
+        whole = path.read_bytes()
+
+        def fail(*_):
+            raise RuntimeError("unexpected pos 704 vs 598")
+
+        monkeypatch.setattr(torch, "save", fail)
+        with pytest.raises(OSError, match="is the disk full"):
+            save_state(path, self.STATE)
+        assert path.read_bytes() == whole
+        assert len(list(tmp_path.iterdir())) == 1

@@ -1,5 +1,7 @@
 """Surveys of channels: gradients against differences, agreement, files that come back."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
@@ -164,6 +166,15 @@ class TestFiles:
                 load_survey(path)
         with pytest.raises(CheckpointError, match="family survey"):
             load_survey(tmp_path / "absent.npz")
+
+    def test_no_flipped_byte_ends_in_another_error(self, survey, tmp_path):
+        path = save_survey(tmp_path / "s.npz", survey)
+        whole = path.read_bytes()
+        for position in range(0, len(whole), max(1, len(whole) // 400)):
+            flipped = bytes([whole[position] ^ 0x55])
+            path.write_bytes(whole[:position] + flipped + whole[position + 1 :])
+            with contextlib.suppress(CheckpointError):
+                load_survey(path)
 
 
 def test_a_family_surveys_its_models_once(generator, attributes, segmenter, tmp_path, capsys):

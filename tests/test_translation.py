@@ -70,6 +70,7 @@ class Squares:
     """Images of one colour with a square somewhere; another colour is another domain."""
 
     def __init__(self, colour: tuple[float, float, float]) -> None:
+        self.description = {"kind": "squares", "colour": list(colour)}
         self.colour = torch.tensor(colour)[:, None, None]
 
     def batch(self, step, *, batch_size, seed, is_mirrored):
@@ -149,6 +150,10 @@ class TestTranslator:
         with pytest.raises(CheckpointError, match=r"python -m sa_helpers\.translation"):
             load_translator(path)
 
+    def test_sides_that_it_cannot_halve_twice_are_refused(self):
+        with pytest.raises(ValueError, match="multiples of four"):
+            Translator(TranslatorConfig(width=4, num_blocks=1))(torch.zeros(1, 3, 32, 30))
+
 
 class TestTraining:
     def test_it_learns_the_colour_of_the_target_and_keeps_places(self):
@@ -188,6 +193,13 @@ class TestTraining:
         squares = Squares((1.0, -1.0, -1.0))
         with pytest.raises(ValueError, match=r"state\.pt is damaged\. Delete it"):
             train_translator(squares, squares, TINY, state_path=state_path)
+
+    def test_a_state_of_other_images_is_refused(self, tmp_path):
+        red, blue = Squares((1.0, -1.0, -1.0)), Squares((-1.0, -1.0, 1.0))
+        state_path = tmp_path / "state.pt"
+        train_translator(red, blue, TINY, state_path=state_path, **quiet)
+        with pytest.raises(ValueError, match=r"squares.*repeat the command"):
+            train_translator(blue, red, TINY, state_path=state_path, **quiet)
 
     def test_a_state_of_other_settings_is_refused(self):
         state = CutTrainer(TINY).state_dict()

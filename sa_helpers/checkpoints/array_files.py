@@ -7,13 +7,12 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy import ndarray
 
 from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.runtime import replacing
+from sa_helpers.runtime import FILE_FAULTS, replacing
 
 Made = TypeVar("Made")
 
@@ -52,5 +51,5 @@ def load_arrays(
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             return make(json.loads(str(file["meaning"])), file)
-    except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile) as error:
+    except (OSError, *FILE_FAULTS) as error:
         raise CheckpointError(f"{path} is no {kind} ({error}). {remedy}") from error

@@ -16,7 +16,7 @@ from sa_helpers.checkpoints.names import (
 from sa_helpers.checkpoints.saving import save_model
 from sa_helpers.networks import Discriminator, Generator
 from sa_helpers.networks.config import block_resolutions
-from sa_helpers.runtime import replacing
+from sa_helpers.runtime import save_state
 
 Layout = Literal["nvidia", "rosinality"]
 LAYOUTS = ("safetensors", "nvidia", "rosinality")
@@ -85,8 +85,7 @@ def export(
         state = (to_nvidia_state if is_nvidia else to_rosinality_state)(discriminator)
         content["D" if is_nvidia else "d"] = state
     path = Path(path)
-    with replacing(path) as stream:
-        torch.save(content, stream)
+    save_state(path, content)
     return path
 
 

@@ -1,9 +1,6 @@
 """Read networks, and say clearly what is wrong where that fails."""
 
 import json
-import struct
-import zipfile
-import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +22,7 @@ from sa_helpers.networks import (
     Generator,
     GeneratorConfig,
 )
+from sa_helpers.runtime import FILE_FAULTS
 
 PARTS = ("generator", "discriminator", "encoder")
 _NETWORKS: Mapping[str, Any] = {
@@ -35,19 +33,6 @@ _NETWORKS: Mapping[str, Any] = {
 _NUM_SHOWN = 3
 _NUM_AVERAGED = 10_000
 _SEED = 0
-_FAULTS = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    RuntimeError,  # RecursionError included
-    TypeError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +177,7 @@ def _explaining(path: Path) -> Iterator[None]:
         yield
     except CheckpointError:
         raise
-    except _FAULTS as error:
+    except FILE_FAULTS as error:
         raise CheckpointError(
             f"{path} is damaged or no StyleGAN2 checkpoint ({type(error).__name__}: "
             f"{str(error)[:200]}). Download it again, or save it again with the code that made it."

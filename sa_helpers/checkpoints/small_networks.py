@@ -14,26 +14,30 @@ from safetensors.torch import save
 from torch import nn
 
 from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.runtime import replacing
+from sa_helpers.runtime import FILE_FAULTS, replacing
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def save_network(path: Path, network: nn.Module, *, kind: str, meaning: dict[str, Any]) -> Path:
+def save_network(
+    path: Path, network: nn.Module, *, kind: str, meaning: dict[str, Any], record: dict[str, Any]
+) -> Path:
     """Write a network in bfloat16, in which it was trained, whole or not at all.
 
     Args:
         path: Ends in .safetensors; its folder is made.
         network: What to write.
         kind: One word, such as "reader"; `load_network` has to be given the same.
-        meaning: What is needed to build the network again, and how it came about; JSON-ready.
+        meaning: What is needed to build the network again; JSON-ready.
+        record: How it came about; JSON-ready.
     """
+    text = json.dumps({**meaning, "record": record}, sort_keys=True)
     tensors = {
         name: (value.bfloat16() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in network.state_dict().items()
     }
     with replacing(path) as stream:
-        stream.write(save(tensors, metadata={kind: json.dumps(meaning, sort_keys=True)}))
+        stream.write(save(tensors, metadata={kind: text}))
     return path
 
 
@@ -49,10 +53,10 @@ def load_network(
         remedy: Sentence for the error, what to do about a file that is not of this kind.
 
     Returns:
-        The network, in evaluation mode without gradients, and the meaning.
+        The network, in evaluation mode without gradients, and the record.
 
     Raises:
-        CheckpointError: A missing or damaged file, or one of another kind.
+        CheckpointError: A missing or damaged file, or one of another kind; or what `make` raises.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -62,9 +66,12 @@ def load_network(
             network = make(meaning)
         floats = {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
         network.load_state_dict(floats)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        record: dict[str, Any] = meaning["record"]
+    except CheckpointError:
+        raise
+    except (OSError, SafetensorError, *FILE_FAULTS) as error:
         raise CheckpointError(
             f"{path} is no {kind} of this package ({error}); expected a file that save_{kind} "
             f"wrote. {remedy}"
         ) from error
-    return network.eval().requires_grad_(False), meaning
+    return network.eval().requires_grad_(False), record

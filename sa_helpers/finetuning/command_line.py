@@ -87,7 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace, *, command: str) -> None:
     settings = settings_from(options, TrainingSettings)
     use_num_threads(options)
-    device = torch.device(options.device) if options.device else runtime.default_device()
+    device = runtime.named_device(options.device) if options.device else runtime.default_device()
     generator, discriminator, parent = _initial_networks(options, seed=settings.seed)
     data = _training_images(options, img_resolution=generator.config.img_resolution)
     trainer = Trainer(

@@ -7,7 +7,6 @@ memory works and a second run starts at once.
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -218,18 +217,11 @@ def _cached(
     key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:24]
     path = folder / f"{key}.npy"
     if not path.exists() or not _begins_with(np.load(path, mmap_mode="r"), first_images):
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-        try:
-            target = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
-            filled = 0
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        with runtime.replacing(path) as stream:
+            np.lib.format.write_array_header_1_0(stream, header)
             for chunk in chunks():
-                target[filled : filled + len(chunk)] = chunk
-                filled += len(chunk)
-            target.flush()
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+                stream.write(chunk.astype(np.uint8, copy=False).tobytes())
     return np.load(path, mmap_mode="r")
 
 

@@ -23,6 +23,7 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from sa_helpers import checkpoints, images, metrics, runtime
+from sa_helpers.command_line import positive_int, use_num_threads
 from sa_helpers.finetuning.children import Judgement, child_trainer, judge, train_until
 from sa_helpers.finetuning.data import TrainingImages, folder_images
 from sa_helpers.finetuning.emoji import FLUENT_EMOJI
@@ -240,15 +241,27 @@ def is_current(name: str, *, domain: TrainingImages, parent: Path, folder: Path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Run the command line; returns the exit status (0 done, 1 refused with a message)."""
     parser = argparse.ArgumentParser(prog="python -m sa_helpers.finetuning.few_images")
     parser.add_argument("names", nargs="*", help=f"children (default: all, {list(VARIANTS)})")
     parser.add_argument("--parent", type=Path, default=PARENT, help="default: clay's parent")
     parser.add_argument("--data", type=Path, default=FLUENT_EMOJI, help="default: the emoji")
     parser.add_argument("--records", type=Path, default=RECORDS, help="folder of the records")
-    parser.add_argument("--num-threads", type=int, default=1, help="default %(default)s")
+    parser.add_argument("--num-threads", type=positive_int, default=1, help="default %(default)s")
     options = parser.parse_args(arguments)
-    torch.set_num_threads(options.num_threads)
+    use_num_threads(options)
+    try:
+        _make_records(options)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _make_records(options: argparse.Namespace) -> None:
+    unknown = [name for name in options.names if name not in VARIANTS]
+    if unknown:
+        raise ValueError(f"{unknown} are unknown; expected some of {list(VARIANTS)}.")
     resolution = checkpoints.load(options.parent).generator.config.img_resolution
     domain = folder_images(options.data, img_resolution=resolution)
     for name in options.names or VARIANTS:
@@ -259,7 +272,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         record, sheet = make(VARIANTS[name], domain=domain, parent=options.parent)
         write(name, record, sheet, folder=options.records)
         print(f"{name}: {record.provenance['seconds']} s", flush=True)
-    return 0
 
 
 if __name__ == "__main__":

@@ -40,18 +40,21 @@ def new_networks(
             f"an entry for each of {needed}."
         )
     widths = {r: available[r] for r in needed}
+    config = GeneratorConfig(
+        img_resolution=img_resolution,
+        channels=widths,
+        z_dim=latent_dim,
+        w_dim=latent_dim,
+        num_mapping_layers=num_mapping_layers,
+    )
+    judge = DiscriminatorConfig(img_resolution=img_resolution, channels=widths)
+    return initialised(config, judge, seed=seed)
+
+
+def initialised(
+    config: GeneratorConfig, discriminator_config: DiscriminatorConfig, *, seed: int
+) -> tuple[Generator, Discriminator]:
+    """Networks of these sizes whose random weights depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        generator = Generator(
-            GeneratorConfig(
-                img_resolution=img_resolution,
-                channels=widths,
-                z_dim=latent_dim,
-                w_dim=latent_dim,
-                num_mapping_layers=num_mapping_layers,
-            )
-        )
-        discriminator = Discriminator(
-            DiscriminatorConfig(img_resolution=img_resolution, channels=widths)
-        )
-    return generator, discriminator
+        return Generator(config), Discriminator(discriminator_config)

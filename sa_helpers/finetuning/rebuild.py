@@ -137,9 +137,6 @@ def ship(run: Path, target: Path, *, is_origin: bool, num_quality_images: int) -
         )
     dtype = torch.float16 if is_origin else torch.bfloat16
     discriminator = model.discriminator if is_origin else None
-    weights = checkpoints.save_model(
-        target, model.generator, discriminator, record=record, dtype=dtype
-    )
     snapshots = target.parent / "snapshots" / target.name
     shutil.rmtree(snapshots, ignore_errors=True)
     for path in sorted(run.glob("snapshots/*.safetensors")):
@@ -147,7 +144,10 @@ def ship(run: Path, target: Path, *, is_origin: bool, num_quality_images: int) -
         checkpoints.save_model(
             snapshots / path.stem, snapshot.generator, record=snapshot.record, dtype=dtype
         )
-    return weights
+    # The model comes last: where it lies, all of it is shipped.
+    return checkpoints.save_model(
+        target, model.generator, discriminator, record=record, dtype=dtype
+    )
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ So the new layer begins by imitating what the old one did, as well as least squa
 of colours allow.
 """
 
-from typing import cast
+import dataclasses
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
+from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, initialised
 from sa_helpers.networks import Discriminator, Generator
 from sa_helpers.networks.discriminator import Conv2dLayer, DiscriminatorBlock
 from sa_helpers.networks.layers import LRELU_SLOPE
@@ -34,9 +35,17 @@ def grow(
 
     Args:
         num_channels: Feature maps of the new resolution; None takes the shipped models' number.
+
+    Raises:
+        ValueError: `num_channels` is not given and no shipped model has the new resolution.
     """
     img_resolution = 2 * generator.config.img_resolution
-    width = num_channels or CLAY_CHANNELS[img_resolution]
+    width = num_channels or CLAY_CHANNELS.get(img_resolution)
+    if width is None:
+        raise ValueError(
+            f"No number of channels is known for {img_resolution} px; pass num_channels, or grow a "
+            f"model of less than {max(CLAY_CHANNELS)} px."
+        )
     channels = {**generator.config.channels, img_resolution: width}
     new_generator, new_discriminator = _resized(generator, discriminator, channels, seed=seed)
     with torch.no_grad():
@@ -70,13 +79,11 @@ def _resized(
     generator: Generator, discriminator: Discriminator, channels: dict[int, int], *, seed: int
 ) -> tuple[Generator, Discriminator]:
     """New networks for the resolutions in `channels`, with every weight that both can hold."""
-    config = generator.config
-    resized = new_networks(
-        img_resolution=max(channels),
+    sizes: dict[str, Any] = {"img_resolution": max(channels), "channels": channels}
+    resized = initialised(
+        dataclasses.replace(generator.config, **sizes),
+        dataclasses.replace(discriminator.config, **sizes),
         seed=seed,
-        channels=channels,
-        latent_dim=config.z_dim,
-        num_mapping_layers=config.num_mapping_layers,
     )
     for source, target in zip((generator, discriminator), resized, strict=True):
         shared = target.state_dict()

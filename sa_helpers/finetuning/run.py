@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from sa_helpers import checkpoints, images, metrics, runtime
 from sa_helpers.finetuning.sampling import sample_images, sample_sheet
@@ -27,6 +26,7 @@ FEATURE_NETWORK = "efficientnet-lite0"
 _EVALUATION_SEED = 1_000_000
 _TICK_KIMG = 1.0
 # What a run may change when it continues, because no weight depends on it.
+_STATE = ("settings", "data", "trainer", "losses", "distances", "train_sec")
 _OUTER_SETTINGS = ("total_kimg", "snapshot_kimg", "evaluation_kimg", "state_kimg")
 _PACKAGES = ("torch", "numpy", "numba")
 
@@ -187,14 +187,13 @@ class Run:
             "distances": self.distances,
             "train_sec": self.train_sec,
         }
-        with runtime.replacing(self._state_path) as file:
-            torch.save(state, file)
+        runtime.save_state(self._state_path, state)
         record = json.dumps(self.record, indent=1, ensure_ascii=False) + "\n"
         with runtime.replacing(self.folder / "record.json") as file:
             file.write(record.encode())
 
     def _load_state(self) -> None:
-        state = runtime.load_state(self._state_path, device=self.trainer.device)
+        state = runtime.load_state(self._state_path, keys=_STATE)
         settings = TrainingSettings.from_dict(state["settings"])
         given = self.trainer.settings
         comparable = replace(settings, **{name: getattr(given, name) for name in _OUTER_SETTINGS})

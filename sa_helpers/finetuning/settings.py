@@ -78,7 +78,7 @@ class TrainingSettings:
         target = self.ada_target
         _require(target is None or 0 < target < 1, "ada_target", target, "None or between 0 and 1")
         for kimg in self.snapshot_kimg:
-            _require(0 <= kimg <= self.total_kimg, "snapshot_kimg", kimg, "within the run")
+            _require(0 < kimg <= self.total_kimg, "snapshot_kimg", kimg, "within the run")
 
     @classmethod
     def of_a_child(cls, **changes: Any) -> "TrainingSettings":

@@ -19,6 +19,7 @@ from sa_helpers.finetuning.augmentation import adjust_probability, augment
 from sa_helpers.finetuning.data import TrainingImages
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.networks import Discriminator, Generator
+from sa_helpers.networks.config import block_resolutions
 
 _W_AVG_MOMENTUM = 0.995
 _PATH_LENGTH_MOMENTUM = 0.99
@@ -253,6 +254,11 @@ def _adam(
 
 def _freeze_blocks(discriminator: Discriminator, num_blocks: int) -> None:
     """Stop the gradients of the `num_blocks` highest resolutions."""
+    available = len(block_resolutions(discriminator.config.img_resolution)) - 1
+    if num_blocks > available:
+        raise ValueError(
+            f"num_frozen_discriminator_blocks is {num_blocks}, but there are {available} blocks."
+        )
     for level in range(num_blocks):
         resolution = discriminator.config.img_resolution >> level
         discriminator.get_submodule(f"b{resolution}").requires_grad_(False)

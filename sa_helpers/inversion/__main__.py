@@ -13,18 +13,25 @@ import numpy as np
 import torch
 
 from sa_helpers import checkpoints, clay
-from sa_helpers.command_line import add_num_threads, add_settings, settings_from, use_num_threads
+from sa_helpers.command_line import (
+    add_num_threads,
+    add_settings,
+    positive_int,
+    settings_from,
+    use_num_threads,
+)
 from sa_helpers.inversion import searching
 from sa_helpers.inversion.encoder_training import (
     EncoderSettings,
     reconstruction_errors,
     train_encoder,
 )
+from sa_helpers.inversion.latent_encoder import LatentEncoder
 from sa_helpers.inversion.spaces import SPACES
 from sa_helpers.inversion.storage import load_encoder, save_encoder
 
 HELD_OUT_SEED = 2_000_000
-_DESCRIPTION = """
+_DESCRIPTION = r"""
 Train an encoder for a model, one network with a head for each latent space; or invert held-out
 images by search and keep their latents. Examples:
 
@@ -72,16 +79,19 @@ def _add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spaces", nargs="*", help=f"default: {' '.join(SPACES)}")
     parser.add_argument("--origin", type=Path, help="encoder of an aligned model to start from")
     add_num_threads(parser)
-    parser.add_argument("--num-held-out", type=int, default=200, help="default %(default)s")
+    parser.add_argument(
+        "--num-held-out", type=positive_int, default=200, help="default %(default)s"
+    )
     add_settings(parser, EncoderSettings)
 
 
 def _train(options: argparse.Namespace, *, command: str) -> Path:
     settings = settings_from(options, EncoderSettings)
-    if settings.rank and options.origin and options.origin.parent != options.path.parent:
-        raise ValueError(
-            f"A change of {options.origin} has to lie beside it, not in {options.path.parent}."
-        )
+    clay.factor_specs(options.domain)  # Whatever can be refused is, before anything is rendered.
+    unknown = [space for space in options.spaces if space not in SPACES]
+    if unknown:
+        raise ValueError(f"The spaces {unknown} are unknown; expected some of {list(SPACES)}.")
+    origin = _origin(options, rank=settings.rank)
     loaded = checkpoints.load(options.model, parts=())
     generator = loaded.generator.requires_grad_(False)
     seeds = range(settings.first_seed, settings.first_seed + settings.num_images)
@@ -94,7 +104,7 @@ def _train(options: argparse.Namespace, *, command: str) -> Path:
         rendered,
         settings,
         spaces=tuple(options.spaces) or tuple(SPACES),
-        origin=load_encoder(options.origin)[0] if options.origin else None,
+        origin=origin,
         report=lambda line: print(line, flush=True),
     )
     name = options.model.parent.name if options.model.stem == "model" else options.model.stem
@@ -118,6 +128,16 @@ def _train(options: argparse.Namespace, *, command: str) -> Path:
         print(space, row)
     origin_name = options.origin.stem if settings.rank else None
     return save_encoder(options.path, encoder, record=record, origin=origin_name)
+
+
+def _origin(options: argparse.Namespace, *, rank: int) -> LatentEncoder | None:
+    """The encoder to start from; of a change it has to be another one, in the same folder."""
+    path, origin = options.path.resolve(), options.origin and options.origin.resolve()
+    if rank and origin is None:
+        raise ValueError("A change of low rank needs an encoder to start from: name it, --origin.")
+    if rank and (origin.parent != path.parent or origin == path):
+        raise ValueError(f"A change of {origin.name} has to be another file beside it, not {path}.")
+    return load_encoder(origin)[0] if origin else None
 
 
 def _render(options: argparse.Namespace, seeds: Sequence[int], size: int) -> np.ndarray:

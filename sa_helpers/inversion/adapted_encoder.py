@@ -1,6 +1,6 @@
 """An encoder as a small change of another one: every weight plus a matrix of low rank.
 
-Encoders of aligned models are much alike, so that the change takes a tenth of the space.
+Encoders of aligned models are much alike, so that the change takes a twentieth of the space.
 
 Source: Hu et al. 2022 (LoRA), Section 4.1.
 """
@@ -30,7 +30,7 @@ class AdaptedEncoder(LatentEncoder):
     """
 
     def __init__(self, origin: LatentEncoder, *, rank: int) -> None:
-        """Draw one factor of each change from torch's default generator; the other is zero."""
+        """Draw from torch's default generator; one factor of each change is zero."""
         if rank < 1:
             raise ValueError(f"The rank is {rank}; expected 1 or more.")
         super().__init__(origin.config)
@@ -53,7 +53,7 @@ class AdaptedEncoder(LatentEncoder):
     def plain(self) -> LatentEncoder:
         """An encoder of the usual kind that computes the same."""
         with torch.random.fork_rng(devices=[]):
-            encoder = LatentEncoder(self.config)
+            encoder = LatentEncoder(self.config).to(self.w_std)
         state = {
             name: functools.reduce(getattr, name.split("."), self) for name in encoder.state_dict()
         }

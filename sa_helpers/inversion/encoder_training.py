@@ -61,6 +61,9 @@ class EncoderSettings:
         num_images: Rendered for training.
         first_seed: Of these.
         seed: Of everything else that is random.
+
+    Raises:
+        ValueError: A setting outside its range.
     """
 
     num_known: int = 8000
@@ -81,6 +84,17 @@ class EncoderSettings:
     first_seed: int = 1_500_000
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Reject values that would make a training meaningless, before it costs anything."""
+        for name in ("total_kimg", "batch_size", "num_generated", "learning_rate", "perceptual_px",
+                     "truncation_psi", "num_images"):  # fmt: skip
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected more than 0.")
+        for name in ("num_known", "num_epochs", "rank", "latent_weight", "pixel_weight",
+                     "perceptual_weight", "offset_weight"):  # fmt: skip
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more.")
+
     @property
     def num_steps(self) -> int:
         """Steps of the training."""
@@ -99,7 +113,7 @@ def train_encoder(
     """Train an encoder into some spaces of one generator.
 
     Args:
-        generator: Left unchanged.
+        generator: Moved to the device of the training, and otherwise left unchanged.
         images: Of its domain and its resolution, for training.
         settings: How.
         spaces: Names of the spaces.
@@ -154,6 +168,8 @@ def _new_encoder(
         truncation_psi=settings.truncation_psi,
         spaces=spaces,
     )
+    if isinstance(origin, AdaptedEncoder):
+        origin = origin.plain()
     if origin is not None and origin.config != config:
         raise ValueError(
             f"The encoder to start from is made for {origin.config}, not for {config}."

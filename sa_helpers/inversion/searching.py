@@ -17,8 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sa_helpers import checkpoints, clay, images
-from sa_helpers.command_line import add_num_threads
+from sa_helpers import checkpoints, clay, images, runtime
+from sa_helpers.command_line import add_num_threads, positive_int
 from sa_helpers.inversion.optimisation import InversionSettings, invert
 from sa_helpers.inversion.spaces import SPACES
 from sa_helpers.networks import Generator
@@ -57,6 +57,7 @@ def search_many(
     space: str,
     seeds: Sequence[int],
     settings: InversionSettings,
+    num_threads: int | None = None,
     report: Callable[[str], None] = print,
 ) -> FoundLatents:
     """Invert rendered images, a few at a time; each is found as if it were alone.
@@ -67,12 +68,14 @@ def search_many(
         space: To search in.
         seeds: Of the images.
         settings: Of the searches.
+        num_threads: For rendering; None takes all.
         report: Called with a line after every few images.
     """
     started, latents, distances = time.monotonic(), [], []
+    size = generator.config.img_resolution
     for first in range(0, len(seeds), _BATCH):
         chunk = seeds[first : first + _BATCH]
-        batch = clay.render(domain, chunk, img_resolution=generator.config.img_resolution)
+        batch = clay.render(domain, chunk, img_resolution=size, num_threads=num_threads)
         targets = images.from_uint8(batch.images)
         found = invert(targets, generator, space=space, settings=settings, seeds=chunk)
         latents.append(found.latents.cpu())
@@ -129,22 +132,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, help="checkpoint of the generator")
     parser.add_argument("domain", help="clay domain, the generator's own")
     parser.add_argument("--space", choices=tuple(SPACES), default="z", help="default %(default)s")
-    parser.add_argument("--num-images", type=int, default=100, help="default %(default)s")
+    parser.add_argument("--num-images", type=positive_int, default=100, help="default %(default)s")
     parser.add_argument(
-        "--num-steps", type=int, default=100, help="of each search (default %(default)s)"
+        "--num-steps", type=positive_int, default=100, help="of each search (default %(default)s)"
     )
     add_num_threads(parser)
 
 
 def run(options: argparse.Namespace) -> Path:
     """Search as the options say, and return the path of what was stored."""
-    loaded = checkpoints.load(options.model, parts=())
+    loaded = checkpoints.load(options.model, parts=(), device=runtime.default_device())
     found = search_many(
         loaded.generator.requires_grad_(False),
         options.domain,
         space=options.space,
         seeds=range(FIRST_SEED, FIRST_SEED + options.num_images),
         settings=InversionSettings(num_steps=options.num_steps, **_SEARCH),
+        num_threads=options.num_threads,
         report=lambda line: print(line, flush=True),
     )
     found.record["model_sha256"] = loaded.sha256

@@ -24,18 +24,21 @@ def save_encoder(
             name without the ending.
 
     Raises:
-        ValueError: An `AdaptedEncoder` without an origin.
+        ValueError: An `AdaptedEncoder` without an origin, or with itself.
     """
-    meaning: dict[str, Any] = {"config": encoder.config.to_dict(), "record": record}
+    meaning: dict[str, Any] = {"config": encoder.config.to_dict()}
     if isinstance(encoder, AdaptedEncoder):
-        if origin is None:
-            raise ValueError("The encoder is a change of another one; expected its name as origin.")
+        if origin in (None, path.stem):
+            raise ValueError(
+                f"The encoder is a change of another one, but its origin is {origin}; expected the "
+                f"name of another file beside {path}."
+            )
         meaning["change"] = {
             "origin": origin,
             "origin_digest": encoder.origin_digest,
             "rank": encoder.rank,
         }
-    return save_network(path, encoder, kind=_KIND, meaning=meaning)
+    return save_network(path, encoder, kind=_KIND, meaning=meaning, record=record)
 
 
 def load_encoder(path: Path) -> tuple[LatentEncoder, dict[str, Any]]:
@@ -48,20 +51,27 @@ def load_encoder(path: Path) -> tuple[LatentEncoder, dict[str, Any]]:
         CheckpointError: A missing or damaged file, one of another kind, or a change of an encoder
             that is missing or has other weights.
     """
+    return _load(path, within=())
+
+
+def _load(path: Path, *, within: tuple[str, ...]) -> tuple[LatentEncoder, dict[str, Any]]:
+    """Read an encoder that others, named in `within`, are changes of."""
     remedy = "Copy it again, or train it with `python -m sa_helpers.inversion`."
-    make = functools.partial(_make, folder=path.parent)
-    encoder, meaning = load_network(path, kind=_KIND, make=make, remedy=remedy)
+    make = functools.partial(_make, folder=path.parent, within=(*within, path.stem))
+    encoder, record = load_network(path, kind=_KIND, make=make, remedy=remedy)
     if isinstance(encoder, AdaptedEncoder):
         encoder = encoder.plain().requires_grad_(False)
-    return encoder, meaning["record"]
+    return encoder, record
 
 
-def _make(meaning: dict[str, Any], *, folder: Path) -> LatentEncoder:
+def _make(meaning: dict[str, Any], *, folder: Path, within: tuple[str, ...]) -> LatentEncoder:
     change = meaning.get("change")
     if change is None:
         return LatentEncoder(LatentEncoderConfig.from_dict(meaning["config"]))
     path = folder / f"{Path(change['origin']).name}.safetensors"
-    adapted = AdaptedEncoder(load_encoder(path)[0], rank=change["rank"])
+    if path.stem in within:
+        raise ValueError(f"it is a change of itself, by way of {', '.join(within)}")
+    adapted = AdaptedEncoder(_load(path, within=within)[0], rank=change["rank"])
     if adapted.origin_digest != change["origin_digest"]:
         raise ValueError(f"it is a change of other weights than those of {path}")
     return adapted

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from numpy import ndarray
 from sa_helpers.metrics.catalog import describe
 from sa_helpers.metrics.features import extract_features
 from sa_helpers.metrics.inputs import ImageBatch
+from sa_helpers.runtime import FILE_FAULTS, replacing
 from sa_helpers.runtime import cache_dir as default_cache_dir
-from sa_helpers.runtime import replacing
 
 _VERSION = 1  # raise it when the features of any network change
 
@@ -64,7 +63,7 @@ def _read(path: Path, *, label: str) -> Float64[ndarray, "num_images num_feature
             if str(stored["label"]) != label:
                 return None
             return stored["features"].astype(np.float64)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, *FILE_FAULTS):
         return None  # absent, cut short, or failing its checksum
 
 

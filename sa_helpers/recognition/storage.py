@@ -26,7 +26,7 @@ def save_reader(
         meaning = {"coding": network.coding.to_dict()}
     else:
         meaning = {"regions": list(network.regions)}
-    return save_network(path, network, kind=_KIND, meaning={**meaning, "record": record})
+    return save_network(path, network, kind=_KIND, meaning=meaning, record=record)
 
 
 def load_reader(path: Path) -> tuple[AttributeNetwork | Segmenter, dict[str, Any]]:
@@ -39,8 +39,7 @@ def load_reader(path: Path) -> tuple[AttributeNetwork | Segmenter, dict[str, Any
         CheckpointError: A missing or damaged file, or one of another kind.
     """
     remedy = "Copy it again, or train it with `python -m sa_helpers.recognition`."
-    network, meaning = load_network(path, kind=_KIND, make=_make, remedy=remedy)
-    return network, meaning["record"]
+    return load_network(path, kind=_KIND, make=_make, remedy=remedy)
 
 
 def _make(meaning: dict[str, Any]) -> AttributeNetwork | Segmenter:

@@ -17,8 +17,8 @@ def save_translator(path: Path, translator: Translator, *, record: dict[str, Any
         translator: What to write.
         record: How it was trained; JSON-ready.
     """
-    meaning = {"config": translator.config.to_dict(), "record": record}
-    return save_network(path, translator, kind=_KIND, meaning=meaning)
+    meaning = {"config": translator.config.to_dict()}
+    return save_network(path, translator, kind=_KIND, meaning=meaning, record=record)
 
 
 def load_translator(path: Path) -> tuple[Translator, dict[str, Any]]:
@@ -31,8 +31,7 @@ def load_translator(path: Path) -> tuple[Translator, dict[str, Any]]:
         CheckpointError: A missing or damaged file, or one of another kind.
     """
     remedy = "Copy it again, or train it with `python -m sa_helpers.translation`."
-    translator, meaning = load_network(path, kind=_KIND, make=_make, remedy=remedy)
-    return translator, meaning["record"]
+    return load_network(path, kind=_KIND, make=_make, remedy=remedy)
 
 
 def _make(meaning: dict[str, Any]) -> Translator:

@@ -6,7 +6,7 @@ are.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -34,6 +34,10 @@ _REPORTS = 40
 @runtime_checkable
 class ImageSource(Protocol):
     """Images of one domain, in batches that a step and a seed determine."""
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """What the images are; a state belongs to them."""
 
     def batch(
         self, step: int, *, batch_size: int, seed: int, is_mirrored: bool
@@ -239,11 +243,18 @@ def train_translator(
         The translator, in evaluation mode.
 
     Raises:
-        ValueError: The state is damaged or belongs to other settings.
+        ValueError: The state is damaged, or belongs to other settings or images.
     """
     trainer = CutTrainer(settings)
+    described = [dict(source.description), dict(target.description)]
     if state_path is not None and state_path.is_file():
-        trainer.load_state_dict(runtime.load_state(state_path, device=trainer.device))
+        state = runtime.load_state(state_path, keys=(*trainer.state_dict(), "images"))
+        if state["images"] != described:
+            raise ValueError(
+                f"{state_path} belongs to a training on {state['images']}, not on {described}. "
+                "Delete it, or repeat the command that started it."
+            )
+        trainer.load_state_dict(state)
         report(f"resumed at step {trainer.step_index}")
     interval = max(1, settings.num_steps // _REPORTS)
     started, first = time.monotonic(), trainer.step_index
@@ -256,6 +267,5 @@ def train_translator(
             kimg = trainer.step_index * settings.batch_size / 1000
             report(f"kimg {kimg:.2f}  {parts}  {speed:.1f} images/s")
             if state_path is not None:
-                with runtime.replacing(state_path) as file:
-                    torch.save(trainer.state_dict(), file)
+                runtime.save_state(state_path, {**trainer.state_dict(), "images": described})
     return trainer.translator.eval().requires_grad_(False)

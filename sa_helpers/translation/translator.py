@@ -79,7 +79,13 @@ class Translator(nn.Module):
     def forward(
         self, images: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch 3 height width"]:
-        """Images of the other domain in [-1, 1]; the sides have to be multiples of four."""
+        """Images of the other domain in [-1, 1].
+
+        Raises:
+            ValueError: A side is no multiple of four.
+        """
+        if images.shape[-1] % 4 or images.shape[-2] % 4:
+            raise ValueError(f"Sides of {tuple(images.shape[-2:])}; expected multiples of four.")
         hidden = images
         for stage in self.encoder:
             hidden = stage(hidden)
