@@ -21,9 +21,9 @@ help: ## Show the commands
 setup: $(STAMP) ## Create .venv and install the locked packages (runs by itself when needed)
 
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
-		"Python 3.11 or newer is needed, this is " + sys.version.split()[0] + \
-		": name a newer one with PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and \
+		"Python 3.11 to 3.14 is needed, this is " + sys.version.split()[0] + \
+		": name another one with PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \

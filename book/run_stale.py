@@ -2,8 +2,9 @@
 
 A notebook is up to date when its metadata hold the fingerprint of all that its outputs depend on:
 its code cells, the code of the modules of `sa_helpers` that it imports, directly or not (comments
-and docstrings do not count), the shipped models with readers, encoders and surveys if it opens any,
-the shipped images and records if it trains, and the lock file.
+and docstrings do not count), the shipped models with records, readers, encoders and surveys if it
+opens any, the shipped images and records if it trains, the tests' checkpoints if it reads them, and
+the lock file. The fingerprint is the same under every version of Python.
 
     python book/run_stale.py            # run what is stale
     python book/run_stale.py --all      # run everything
@@ -46,7 +47,20 @@ def code_of_module(path: Path) -> str:
             value = body[0].value
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 del body[0]
-    return ast.unparse(tree)
+    return _dump(tree)
+
+
+def _dump(node: object) -> str:
+    """Write a syntax tree as every version of Python does; `ast.unparse` and `ast.dump` differ."""
+    if isinstance(node, ast.JoinedStr):  # some versions keep empty texts between the fields
+        texts = (value for value in node.values if getattr(value, "value", None) != "")
+        return f"JoinedStr({', '.join(map(_dump, texts))})"
+    if isinstance(node, ast.AST):
+        fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
+        return f"{type(node).__name__}({', '.join(f'{n}={_dump(v)}' for n, v in fields)})"
+    if isinstance(node, list):
+        return f"[{', '.join(map(_dump, node))}]"
+    return repr(node)
 
 
 def names_imported(code: str) -> Iterator[str]:
@@ -67,7 +81,8 @@ def modules_reached(code: str, root: Path) -> list[Path]:
     waiting = list(names_imported(code))
     while waiting:
         stem = root.joinpath(*waiting.pop().split("."))
-        for path in (stem.with_suffix(".py"), stem / "__init__.py"):
+        packages = [stem, *(folder for folder in stem.parents if root in folder.parents)]
+        for path in (stem.with_suffix(".py"), *(folder / "__init__.py" for folder in packages)):
             if path.is_file() and path not in reached:
                 reached.add(path)
                 waiting.extend(names_imported(path.read_text(encoding="utf-8")))
@@ -85,11 +100,13 @@ def fingerprint_parts(notebook: nbformat.NotebookNode, root: Path) -> Iterator[b
     files: list[Path] = []
     if root / PACKAGE / "family" / "__init__.py" in modules:
         models = root / PACKAGE / "models"
-        kinds = ("*.safetensors", "*.npz", "family.toml")
+        kinds = ("*.safetensors", "*.npz", "*.json", "family.toml")
         files += sorted(path for kind in kinds for path in models.rglob(kind))
     if root / PACKAGE / "finetuning" / "few_images.py" in modules:
         data = root / PACKAGE / "data"
         files += sorted([*data.rglob("*.jpg"), *data.rglob("*.json")])
+    if any("tests/fixtures" in source for source in sources):
+        files += sorted((root / "tests" / "fixtures").glob("*"))
     for path in files:
         yield path.relative_to(root).as_posix().encode()
         yield path.read_bytes()

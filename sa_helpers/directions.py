@@ -105,7 +105,12 @@ def fit_regression(
         values: One number each, such as a yaw in degrees.
         name: Of the number.
         neutral: Value on the hyperplane.
+
+    Raises:
+        ValueError: All values are equal.
     """
+    if np.ptp(values) == 0:
+        raise ValueError(f'All values of "{name}" are {values[0]}: nothing tells a direction.')
     model = Ridge(alpha=1.0).fit(w.cpu().numpy(), values - neutral)
     return _normalised(name, model.coef_, float(model.intercept_))
 
@@ -119,21 +124,28 @@ def _normalised(name: str, normal: ndarray, intercept: float) -> Direction:
 def orthogonalise(direction: Direction, others: Sequence[Direction]) -> Direction:
     """Remove from a direction all that lies along others, so that an edit leaves those alone.
 
+    Returns:
+        A direction for edits; its hyperplane passes through the origin.
+
     Raises:
-        ValueError: Nothing is left: the direction is a combination of the others.
+        ValueError: Nothing is left, as the direction is a combination of the others, or one of the
+            others is a combination of the rest.
 
     Source: Shen et al. 2020 (InterFaceGAN), Section 3.3 ("conditional manipulation").
     """
     if not others:
         return direction
-    basis, _ = torch.linalg.qr(torch.stack([other.vector for other in others], dim=1))
+    stacked = torch.stack([other.vector for other in others], dim=1)
+    if torch.linalg.matrix_rank(stacked, rtol=1e-4) < len(others):
+        raise ValueError(f"Of {[other.name for other in others]} some are combinations of others.")
+    basis, _ = torch.linalg.qr(stacked)
     left = direction.vector - basis @ (basis.t() @ direction.vector)
     if left.norm() < 1e-4:
         raise ValueError(
             f'"{direction.name}" is a combination of {[other.name for other in others]}; nothing '
             "is left of it without them."
         )
-    return replace(direction, vector=left / left.norm())
+    return replace(direction, vector=left / left.norm(), offset=0.0)
 
 
 def principal_directions(
@@ -144,7 +156,7 @@ def principal_directions(
     Source: Härkönen et al. 2020 (GANSpace), Section 2.
     """
     _, _, components = torch.linalg.svd(w - w.mean(dim=0), full_matrices=False)
-    return [Direction(f"component {i}", v) for i, v in enumerate(components[:num_directions])]
+    return [Direction(f"component {i}", v.cpu()) for i, v in enumerate(components[:num_directions])]
 
 
 def closed_form_directions(
@@ -157,9 +169,15 @@ def closed_form_directions(
         layers: Style layers, by their StyleSpace number; None means all but the tRGB layers.
         num_directions: How many, the strongest first.
 
+    Raises:
+        ValueError: No layers, or one that the generator does not have.
+
     Source: Shen and Zhou 2021 (SeFa), Section 3.
     """
     synthesis = generator.synthesis
+    known = range(len(synthesis.layers))
+    if layers is not None and not (layers and set(layers) <= set(known)):
+        raise ValueError(f"layers is {list(layers)}; expected some of 0 to {known[-1]}.")
     chosen = [
         layer
         for index, layer in enumerate(synthesis.layers)
@@ -169,7 +187,9 @@ def closed_form_directions(
         synthesis.get_parameter(f"{layer.name}.affine.weight").detach() for layer in chosen
     ]
     _, _, directions = torch.linalg.svd(torch.cat(weights), full_matrices=False)
-    return [Direction(f"eigenvector {i}", v) for i, v in enumerate(directions[:num_directions])]
+    return [
+        Direction(f"eigenvector {i}", v.cpu()) for i, v in enumerate(directions[:num_directions])
+    ]
 
 
 @torch.inference_mode()
@@ -178,8 +198,13 @@ def channel_sigmas(
 ) -> Float[Tensor, " total"]:
     """Standard deviation of every style channel over samples, joined as `Styles.cat` joins them.
 
+    Raises:
+        ValueError: Fewer than two seeds.
+
     Source: Wu et al. 2021 (StyleSpace), Section 5.
     """
+    if len(seeds) < 2:
+        raise ValueError(f"There are {len(seeds)} seeds; a deviation needs two or more.")
     device = generator.w_avg.device
     z = z_from_seeds(seeds, z_dim=generator.config.z_dim, device=device)
     w_plus = z_to_w_plus(generator, z, truncation_psi=truncation_psi)
@@ -263,7 +288,15 @@ def style_direction(
     Returns:
         Mean effects of the kept channels, scaled to length 1, and zeros. A step of `amount` adds
         `amount * sigmas * direction` to joined styles.
+
+    Raises:
+        ValueError: No channels are to be kept, fewer than two samples, or no channel has an effect.
     """
+    if num_channels < 1 or effects.shape[1] < 2 or not effects.any():
+        raise ValueError(
+            f"{num_channels} channels are to be kept by effects of shape {effects.shape}; expected "
+            "one or more, by two or more samples, with some effect."
+        )
     means = effects.mean(axis=1)
     errors = effects.std(axis=1, ddof=1) / effects.shape[1] ** 0.5
     ratios = np.abs(means) / (errors + 1e-3 * np.abs(means).max() + 1e-12)

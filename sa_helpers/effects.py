@@ -122,6 +122,11 @@ def side_effect(
     Args:
         changes: From `standardise`.
         wanted: The factor that is meant to change.
+
+    Raises:
+        ValueError: It is not among the changes, or they hold no other.
     """
+    if wanted not in changes or len(changes) < 2:
+        raise ValueError(f'There are changes of {sorted(changes)}; expected "{wanted}" and others.')
     others = np.stack([values for name, values in changes.items() if name != wanted])
     return np.sqrt((others**2).mean(axis=0))

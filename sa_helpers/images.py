@@ -15,21 +15,14 @@ import torch
 import torch.nn.functional as functional
 from jaxtyping import Float, UInt8
 from numpy import ndarray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
-from sa_helpers.runtime import replacing
+from sa_helpers.runtime import FILE_FAULTS, replacing
 
 _WHITE = (255, 255, 255, 255)
 # What Pillow raises at files that are no images, broken or too large, found by breaking files.
-_FAULTS = (
-    UnidentifiedImageError,
-    Image.DecompressionBombError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    ValueError,
-)
+_FAULTS = (*FILE_FAULTS, OSError, SyntaxError, Image.DecompressionBombError)
 # Full colour resolution: JPEG's usual halving would blur the edges of saturated clay.
 _WRITERS: dict[str, dict[str, Any]] = {
     ".png": {"format": "PNG"},
@@ -48,8 +41,10 @@ def to_uint8(
         images: Nominal range [-1, 1]; values outside saturate.
 
     Raises:
-        ValueError: A value is not finite.
+        ValueError: A value is not finite, or the images are no floats.
     """
+    if not images.is_floating_point():
+        raise ValueError(f"to_uint8 was given {images.dtype}; expected floats in [-1, 1].")
     if not torch.isfinite(images).all():
         raise ValueError(
             "to_uint8 was given images with NaN or infinite values; expected finite numbers, "
@@ -183,8 +178,12 @@ def make_grid(
     """Lay images out row by row on white; padding stands between images, not around them.
 
     Raises:
-        ValueError: There are no images, or `num_columns` is below 1 or `padding_px` below 0.
+        ValueError: There are no images, they are no bytes, or `num_columns` is below 1 or
+            `padding_px` below 0.
     """
+    if getattr(arrays, "dtype", None) != np.uint8:
+        kind = getattr(arrays, "dtype", type(arrays).__name__)
+        raise ValueError(f"make_grid was given {kind}; expected uint8. Use to_uint8 for tensors.")
     if len(arrays) == 0 or num_columns < 1 or padding_px < 0:
         raise ValueError(
             f"make_grid was given {len(arrays)} images, num_columns={num_columns} and "

@@ -46,7 +46,9 @@ def bootstrap(
 
     Args:
         samples: One finite number a seed: an array, a tensor on the CPU, or a list.
-        confidence: Probability that such intervals cover the true mean, in (0, 1).
+        confidence: Probability that such intervals cover the true mean, in (0, 1). It holds for
+            many samples; with few, intervals are too narrow: for a nominal 0.95 some 0.83 of those
+            of five normal samples cover it, 0.90 of eight, 0.94 of thirty-two.
         num_resamples: Draws with replacement.
         seed: Of the draws; equal arguments give equal intervals.
 

@@ -116,7 +116,7 @@ def curves(
     y_label: str,
     is_x_logarithmic: bool = False,
 ) -> BookFigure:
-    """Draw means as lines and their intervals as bands.
+    """Draw means as lines and their intervals as bands, from zero where nothing lies below.
 
     Args:
         series: Label to the values of x and one estimate for each.
@@ -138,7 +138,8 @@ def curves(
         axes.set_xscale("symlog", linthresh=smallest, linscale=0.4)
         axes.set_xticks(values, [f"{value:g}" for value in values])
         axes.minorticks_off()
-    axes.set_ylim(bottom=0)
+    if all(estimate.low >= 0 for _, estimates in series.values() for estimate in estimates):
+        axes.set_ylim(bottom=0)
     _add_legend(figure, num_columns=len(series))
     return figure
 

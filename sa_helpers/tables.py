@@ -4,6 +4,8 @@ import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from sa_helpers.intervals import Estimate
 
 
@@ -60,4 +62,4 @@ def _show(cell: object, spec: str) -> str:
     if isinstance(cell, Estimate):
         return format(cell, spec)
     # z: no minus sign before what rounds to zero
-    return format(cell, f"z{spec}") if isinstance(cell, float) else str(cell)
+    return format(cell, f"z{spec}") if isinstance(cell, float | np.floating) else str(cell)

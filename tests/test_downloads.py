@@ -89,6 +89,37 @@ def test_a_server_without_ranges_sends_all_of_it_again(site, content, target):
     assert target.read_bytes() == content
 
 
+def test_a_server_that_answers_with_another_part_is_asked_for_all(site, content, target):
+    site.files["/model.pkl"], site.cut_after, site.part_shift = content, 3000, 7
+    with pytest.raises(DownloadError):
+        download(f"{site.address}/model.pkl", target)
+    site.cut_after = None
+    download(f"{site.address}/model.pkl", target)
+    assert target.read_bytes() == content
+    assert site.requests[-1][1] is None
+
+
+def test_a_server_that_sends_short_parts_is_asked_again(site, content, target):
+    site.files["/model.pkl"], site.cut_after, site.part_limit = content, 3000, 1000
+    with pytest.raises(DownloadError):
+        download(f"{site.address}/model.pkl", target)
+    site.cut_after = None
+    with pytest.raises(DownloadError, match="call again"):
+        download(f"{site.address}/model.pkl", target)
+    assert not target.exists()
+    site.part_limit = None
+    download(f"{site.address}/model.pkl", target)
+    assert target.read_bytes() == content
+
+
+def test_more_bytes_than_expected_leave_nothing_to_go_on_with(site, content, target):
+    site.files["/model.pkl"] = content
+    for _ in range(2):
+        with pytest.raises(DownloadError, match="more than the 3000 bytes"):
+            download(f"{site.address}/model.pkl", target, num_bytes=3000)
+        assert names(target) == []
+
+
 def test_a_part_that_is_complete_already_does_no_harm(site, content, target):
     site.files["/model.pkl"], site.cut_after = content, 3000
     with pytest.raises(DownloadError):
@@ -191,6 +222,21 @@ def test_opening_downloads_nothing_and_says_how(site, listed):
         _ = listed.parent
     with pytest.raises(CheckpointError, match=r"browser from .*/folder to .*dog\.pkl"):
         listed.child("dog")
+    assert site.requests == []
+
+
+def test_families_of_one_name_have_downloads_of_their_own(listed, tmp_path):
+    other = tmp_path / "elsewhere" / "zoo"
+    other.mkdir(parents=True)
+    (other / "family.toml").write_text((tmp_path / "zoo" / "family.toml").read_text())
+    assert family.family(other).path("toon") != listed.path("toon")
+
+
+def test_a_listed_model_that_lies_in_the_folder_is_opened_from_there(site, listed, tmp_path):
+    made = make_pair(8)[0]
+    save_model(tmp_path / "zoo" / "toon", made, record={"parent": None})
+    again = family.family(tmp_path / "zoo")
+    assert again.model("toon").config.img_resolution == 8
     assert site.requests == []
 
 

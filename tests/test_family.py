@@ -144,3 +144,12 @@ def test_damaged_record_is_named(folder, content):
     (folder / "dog.json").write_text(content)
     with pytest.raises(ValueError, match=r"dog\.json"):
         family.family(folder)
+
+
+def test_models_opened_in_inference_mode_have_gradients_for_others(folder):
+    with torch.inference_mode():
+        generator = family.family(folder).model("dog")
+    w_plus = torch.randn(1, generator.num_ws, generator.config.w_dim, requires_grad=True)
+    generator.synthesis(w_plus).sum().backward()
+    assert w_plus.grad.abs().sum() > 0
+    assert not generator.get_parameter("synthesis.b4.const").is_inference()

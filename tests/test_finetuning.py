@@ -141,7 +141,8 @@ class TestAugmentation:
             probability, sign_mean=sign_mean, target=0.6, num_images=num_images, ada_kimg=100
         )
         assert 0 <= moved <= 1
-        assert (moved - probability) * (sign_mean - 0.6) >= 0
+        wanted = probability + np.sign(sign_mean - 0.6) * num_images / 100_000
+        assert moved == pytest.approx(min(max(wanted, 0), 1))
 
 
 class TestData:
@@ -347,11 +348,34 @@ class TestTrainer:
         before = copy.deepcopy(trainer.state_dict())
         trainer.step()
         for name in ("generator", "discriminator", "generator_ema"):
+            network = getattr(trainer, name)  # w_avg, a buffer, moves in any case
             changed = [
                 not torch.equal(before[name][key], value)
-                for key, value in trainer.state_dict()[name].items()
+                for key, value in network.named_parameters()
             ]
             assert any(changed), name
+
+    def test_the_average_follows_by_its_half_life(self):
+        trainer = tiny_trainer(ema_half_life_kimg=0.016, ema_rampup=None)
+        before = copy.deepcopy(trainer.generator_ema.state_dict())
+        trainer.step()
+        beta = 0.5 ** (trainer.settings.batch_size / 16)
+        for name, value in trainer.generator_ema.named_parameters():
+            now = trainer.generator.get_parameter(name)
+            torch.testing.assert_close(value.data, before[name] * beta + now.data * (1 - beta))
+
+    @pytest.mark.parametrize("penalty", ["r1_penalty", "path_lengths"])
+    def test_a_penalty_that_is_not_finite_leaves_the_network_as_it_was(self, penalty, monkeypatch):
+        trainer = tiny_trainer(r1_gamma=1.0, path_length_weight=2.0)
+        name = "discriminator" if penalty == "r1_penalty" else "generator"
+        before = {k: v.clone() for k, v in getattr(trainer, name).named_parameters()}
+        real = getattr(losses, penalty)
+        monkeypatch.setattr(losses, penalty, lambda *a, **k: real(*a, **k) * float("nan"))
+        with pytest.raises(FloatingPointError, match="diverged"):
+            trainer.step()
+        for key, value in getattr(trainer, name).named_parameters():
+            assert torch.equal(before[key], value)
+        assert math.isfinite(trainer.state_dict()["path_length_mean"])
 
     def test_the_discriminator_learns_to_tell_its_images_apart(self):
         trainer = tiny_trainer(r1_gamma=0.1, learning_rate=0.01)

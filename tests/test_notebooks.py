@@ -1,6 +1,7 @@
 """The form of the committed notebooks. Whether they still run is for `make notebooks` to say."""
 
 import ast
+import hashlib
 import itertools
 import sys
 from pathlib import Path
@@ -167,7 +168,12 @@ def test_a_failing_cell_leaves_the_notebook_untouched(project, notebook_path):
         ("sa_helpers/answer.py", '"""Other words."""\n\nANSWER = 42  # the same\n', False),
         ("sa_helpers/answer.py", '"""Answer."""\n\nANSWER = 43\n', True),
         ("sa_helpers/not_imported.py", "ANSWER = 43\n", False),
+        ("sa_helpers/__init__.py", "VERSION = 2\n", True),
+        ("sa_helpers/finetuning/__init__.py", "SIZE = 2\n", True),
         ("sa_helpers/models/clay/human.safetensors", "weights", True),
+        ("sa_helpers/models/clay/human.json", "{}", True),
+        ("tests/fixtures/some.pkl", "weights", True),
+        ("tests/some.pkl", "weights", False),
         ("sa_helpers/models/clay/family.toml", "near = 'dog'", True),
         ("sa_helpers/data/few_images/many.json", "{}", True),
         ("sa_helpers/data/fluent_emoji/LICENSE", "words", False),
@@ -178,11 +184,19 @@ def test_a_failing_cell_leaves_the_notebook_untouched(project, notebook_path):
 def test_fingerprint_depends_on_what_outputs_depend_on(project, notebook_path, file, text, stale):
     notebook = nbformat.read(notebook_path, as_version=4)
     imports = "from sa_helpers import family\nfrom sa_helpers.finetuning import few_images"
+    imports += '\nGIVEN = "../tests/fixtures"'
     notebook.cells.append(new_code_cell(imports))
     before = run_stale.fingerprint(notebook, project)
     (project / file).parent.mkdir(parents=True, exist_ok=True)
     (project / file).write_text(text)
     assert (run_stale.fingerprint(notebook, project) != before) == stale
+
+
+def test_code_has_one_fingerprint_in_all_versions_of_python(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text('"""Words."""\ndef f(x: int) -> str:\n    return f"{x!r:>{3}} and {x:.2f}"\n')
+    digest = hashlib.sha256(run_stale.code_of_module(path).encode()).hexdigest()[:16]
+    assert digest == "76db1968256fd408"
 
 
 def test_prose_does_not_make_a_notebook_stale(project, notebook_path):

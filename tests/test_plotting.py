@@ -117,6 +117,15 @@ def test_curves_draw_means_and_intervals(estimates):
     assert axes.get_xlabel() == "kimg"
 
 
+def test_curves_begin_at_zero_unless_something_lies_below(estimates):
+    for lows, bottom in (((0.1, 0.2), 0.0), ((-0.3, 0.2), None)):
+        shown = [Estimate(low + 0.1, low, low + 0.2, 5) for low in lows]
+        figure = plotting.curves({"r": ([0.0, 1.0], shown)}, x_label="kimg", y_label="d")
+        (axes,) = figure.axes
+        seen = axes.get_ylim()[0]
+        assert seen == bottom if bottom is not None else seen < -0.3
+
+
 def test_logarithmic_curves_keep_the_parent_at_zero(estimates):
     series = {"dog": ([0.0, 2.0, 8.0], estimates)}
     figure = plotting.curves(series, x_label="kimg", y_label="d", is_x_logarithmic=True)

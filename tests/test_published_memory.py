@@ -17,7 +17,8 @@ import pytest
 import torch
 from published_files import make_pair, nvidia_pickle, rosinality_state, tensorflow_pickle
 
-from sa_helpers.checkpoints import save_model
+from sa_helpers.checkpoints import CheckpointError, save_model
+from sa_helpers.checkpoints.carried import nested_storage
 from sa_helpers.networks import Generator, GeneratorConfig
 
 MAX_GROWTH_BYTES = 150e6  # torch itself takes 50 to 90 MB when it first computes
@@ -92,6 +93,12 @@ def _key_bomb() -> bytes:
     return b"\x80\x04)\x94" + steps + b"}h\x3cNs."
 
 
+def _global_bomb() -> bytes:
+    """The same of tuples as the name of a class, which takes 2^60 characters to show."""
+    steps = b"".join(b"h" + bytes([i]) + b"h" + bytes([i]) + b"\x86\x94" for i in range(60))
+    return b"\x80\x04)\x94" + steps + b"h\x3ch\x3c\x93."
+
+
 def _copying_bomb() -> bytes:
     """One long list, handed to a constructor again and again."""
     items = b"](" + b"N" * 100_000 + b"e\x94"
@@ -157,6 +164,7 @@ _LONG = b'{"a":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,43980465
 BOMBS: dict[str, Callable[[Path], bytes]] = {
     "lists of lists": lambda _: _memo_bomb(),
     "tuples of tuples as a key": lambda _: _key_bomb(),
+    "tuples of tuples as a class": lambda _: _global_bomb(),
     "a constructor that copies": lambda _: _copying_bomb(),
     "a text that is encoded": lambda _: _text_bomb(),
     "an index of the memo beyond all": lambda _: b"\x80\x02]r\xff\xff\xff\xff.",
@@ -196,3 +204,18 @@ def test_bombs_fill_no_memory_and_take_no_time(tmp_path, reader):
     for name, (growth, seconds, _) in results.items():
         assert growth < MAX_GROWTH_BYTES, f"{name}: {growth / 1e6:.0f} MB"
         assert seconds < 20, f"{name}: {seconds:.1f} s"
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage")
+def test_a_compressed_storage_in_a_pickle_is_refused_before_it_is_unpacked():
+    plain, packed = io.BytesIO(), io.BytesIO()
+    torch.save(torch.zeros(1000).storage(), plain)
+    with (
+        zipfile.ZipFile(plain) as source,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+    assert nested_storage(plain.getvalue()).read(0, 3).tolist() == [0, 0, 0]
+    with pytest.raises(CheckpointError, match="compressed"):
+        nested_storage(packed.getvalue()).read(0, 3)

@@ -16,6 +16,8 @@ class Site:
         files: Path to content.
         cut_after: Send only so many bytes of an answer, then close the connection.
         has_ranges: Whether parts of files can be asked for.
+        part_shift: Answers to such a request begin so many bytes later.
+        part_limit: They are no longer than this.
         status: Answer everything with this status, if set.
         requests: (path, Range header) of every request.
     """
@@ -23,6 +25,8 @@ class Site:
     files: dict[str, bytes] = field(default_factory=dict)
     cut_after: int | None = None
     has_ranges: bool = True
+    part_shift: int = 0
+    part_limit: int | None = None
     status: int | None = None
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     address: str = ""
@@ -50,12 +54,14 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
                     return
             self.send_response(206 if start else 200)
             self.send_header("ETag", tag)
-            self.send_header("Content-Length", str(len(content) - start))
+            part = content
             if start:
-                last = len(content) - 1
+                start += site.part_shift
+                part = content[start:][: site.part_limit]
+                last = start + len(part) - 1
                 self.send_header("Content-Range", f"bytes {start}-{last}/{len(content)}")
+            self.send_header("Content-Length", str(len(part)))
             self.end_headers()
-            part = content[start:]
             self.wfile.write(part if site.cut_after is None else part[: site.cut_after])
 
     return Handler

@@ -188,4 +188,4 @@ def _select(model: Generator, component: str, resolution: int | None) -> list[st
 
 def _flatten(model: Generator, names: list[str]) -> Tensor:
     state = model.state_dict()
-    return torch.cat([state[name].flatten().double() for name in names])
+    return torch.cat([state[name].flatten().cpu().double() for name in names])

@@ -68,6 +68,8 @@ def swap_path(
 
     Source: Wu et al. 2022 (StyleAlign), Figures 31 to 33.
     """
+    if child_gives not in ENDS:
+        raise ValueError(f'child_gives is "{child_gives}"; expected one of {ENDS}.')
     between = parent.synthesis.resolutions[:-1]
     ordered = between if child_gives == "low" else between[::-1]
     yield parent
@@ -149,13 +151,19 @@ def mix_models(models: Sequence[Generator], shares: Mapping[int, Sequence[float]
 
     Source: Pinkney and Adler 2020, Appendix C ("more than two models").
     """
-    _require_every_resolution(models[0], shares)
+    if models:
+        _require_every_resolution(models[0], shares)
     for resolution, row in shares.items():
         if len(row) != len(models) or not math.isclose(sum(row), 1.0, abs_tol=1e-6):
             raise ValueError(
                 f"The shares at {resolution} are {list(row)}; expected {len(models)}, one a model, "
                 "with sum 1."
             )
+    if len(models) < 2 or any(share < 0 for row in shares.values() for share in row):
+        raise ValueError(
+            f"There are {len(models)} models, with the shares {dict(shares)}; expected two or more "
+            "models and no negative share."
+        )
     mixed = models[0]
     for index, model in enumerate(models[1:], start=1):
         amounts = {r: _share_of_last(row[: index + 1]) for r, row in shares.items()}
@@ -177,7 +185,7 @@ def drop_top_resolution(model: Generator) -> Generator:
     channels = {r: c for r, c in model.config.channels.items() if r != top}
     config = replace(model.config, img_resolution=max(lower), channels=channels)
     with torch.random.fork_rng(devices=[]):
-        smaller = Generator(config)
+        smaller = Generator(config).to(model.w_avg.device)
     weights = model.state_dict()
     smaller.load_state_dict({name: weights[name] for name in smaller.state_dict()})
     return smaller.eval().requires_grad_(False)

@@ -7,7 +7,7 @@ Source: Wu et al. 2021 (StyleSpace), Section 4; Wu et al. 2022 (StyleAlign), Sec
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -84,7 +84,7 @@ class ChannelRegions:
         winners: Index of the region with the best score.
         is_present: Whether the image contains the region.
         profiles: Mean |derivative| of each channel inside each region, over the images that
-            contain it; NaN where none does. `resample` leaves it as it is.
+            contain it; NaN where none does.
     """
 
     names: tuple[str, ...]
@@ -116,21 +116,6 @@ class ChannelRegions:
         ranked = np.sort(rates, axis=1)
         is_reliable = (ranked[:, -1] > min_rate) & (ranked[:, -1] - ranked[:, -2] >= min_gap)
         return np.where(is_reliable, rates.argmax(axis=1), NO_REGION)
-
-    def channels_of(self, region: str, *, min_rate: float = 0.75) -> list[str]:
-        """Names of the channels localized in a region.
-
-        Raises:
-            ValueError: No such region.
-        """
-        if region not in self.regions:
-            raise ValueError(f'There is no region "{region}"; expected one of {self.regions}.')
-        found = self.localized(min_rate=min_rate) == self.regions.index(region)
-        return [name for name, is_there in zip(self.names, found, strict=True) if is_there]
-
-    def resample(self, indices: Integer[ndarray, " images"]) -> "ChannelRegions":
-        """The same for chosen images, repeated or not, as a bootstrap over images needs it."""
-        return replace(self, winners=self.winners[indices], is_present=self.is_present[indices])
 
 
 def discover_channels(

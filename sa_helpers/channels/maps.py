@@ -66,8 +66,10 @@ def channel_maps(
         One map a channel, in the order of `feature_channels` whatever that of `names`, on the CPU.
 
     Raises:
-        ValueError: A name is of no feature channel, or there are none.
+        ValueError: A name is of no feature channel, or there are none; or not one image.
     """
+    if len(w_plus) != 1:
+        raise ValueError(f"There are latents of {len(w_plus)} images; expected those of one.")
     steps = _linearise(generator, w_plus)
     chosen = _channels_by_layer(feature_channels(generator.synthesis.w_plus_to_s(w_plus)), names)
     maps = []
@@ -192,6 +194,7 @@ def _linearise(generator: Generator, w_plus: Tensor) -> list[_FeatureStep | _Col
 
 
 def _scaled(x: Tensor, style: Float[Tensor, "1 channels"]) -> Tensor:
+    """Scale the channels of any number of changes by the styles of the one image."""
     return x * style.to(x.dtype)[:, :, None, None]
 
 

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parent=options.parent,
             kimg=options.kimg,
         )
-    except CheckpointError as error:
+    except (CheckpointError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"wrote {written}")

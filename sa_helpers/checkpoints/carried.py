@@ -7,6 +7,7 @@ when asked. The lists at the end are complete: any other name is refused.
 import io
 import pickle
 import struct
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sa_helpers.checkpoints.contents import plain
 from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.pickle_machine import Allowed, Carried, carried_dict
 from sa_helpers.checkpoints.spans import Span, StoredTensor, from_bytes, num_elements
@@ -50,7 +52,8 @@ class EncodedText(Carried):
         """
         text, encoding = self.arguments
         if not isinstance(text, str) or encoding != "latin1":
-            raise CheckpointError(f"Bytes are stored as text in '{encoding}'. {_WRONG}")
+            shown = plain(encoding, depth=0)
+            raise CheckpointError(f"Bytes are stored as text in '{shown}'. {_WRONG}")
         return text.encode("latin1")
 
 
@@ -108,7 +111,9 @@ def nested_storage(content: Any) -> Storage:
     def read(start: int, stop: int) -> Tensor:
         try:
             # Nothing but a storage is expected, and weights_only knows no harmful class.
-            loaded = torch.load(io.BytesIO(read_bytes(content)), weights_only=True)
+            inner = read_bytes(content)
+            _require_stored(inner)
+            loaded = torch.load(io.BytesIO(inner), weights_only=True)
         except (RuntimeError, EOFError, pickle.UnpicklingError, *_TORCH_FAULTS) as error:
             raise CheckpointError(
                 f"A nested storage cannot be read as weights ({str(error)[:200]}). {_WRONG}"
@@ -123,6 +128,17 @@ def nested_storage(content: Any) -> Storage:
     return Storage(_num_bytes(content), read)
 
 
+def _require_stored(content: bytes) -> None:
+    """Refuse an archive that is compressed: it could hold far more than it has bytes."""
+    if not content.startswith(b"PK"):
+        return
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+    is_stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
+    if not is_stored or sum(entry.file_size for entry in entries) > len(content):
+        raise ValueError("it is compressed")
+
+
 _TORCH_FAULTS = (
     AttributeError,
     IndexError,
@@ -133,6 +149,7 @@ _TORCH_FAULTS = (
     TypeError,
     ValueError,
     struct.error,
+    zipfile.BadZipFile,
 )
 
 
@@ -187,7 +204,8 @@ class NumpyDtype(Carried):
         order = self.state[1] if isinstance(self.state, tuple) and len(self.state) > 1 else "|"
         name = self.arguments[0] if self.arguments else None
         if not isinstance(name, str) or name not in _NUMPY_DTYPES or order not in ("<", "|", "="):
-            raise CheckpointError(f"Arrays of dtype '{order}{name}' hold no weights. {_WRONG}")
+            shown = f"{plain(order, depth=0)}{plain(name, depth=0)}"
+            raise CheckpointError(f"Arrays of dtype '{shown}' hold no weights. {_WRONG}")
         return _NUMPY_DTYPES[name]
 
 

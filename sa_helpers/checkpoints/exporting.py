@@ -20,7 +20,6 @@ from sa_helpers.runtime import save_state
 
 Layout = Literal["nvidia", "rosinality"]
 LAYOUTS = ("safetensors", "nvidia", "rosinality")
-_W_AVG = "mapping.w_avg"
 
 
 def to_nvidia_state(network: Generator | Discriminator) -> dict[str, Tensor]:
@@ -28,7 +27,7 @@ def to_nvidia_state(network: Generator | Discriminator) -> dict[str, Tensor]:
 
     The names are ours; added are the low-pass filters, which NVIDIA's modules keep as buffers.
     """
-    state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
     prefixes = _blocks_with_filters(network)
     return state | {f"{prefix}.resample_filter": _low_pass(gain=1.0) for prefix in prefixes}
 
@@ -38,7 +37,7 @@ def to_rosinality_state(network: Generator | Discriminator) -> dict[str, Tensor]
 
     The generator's mean latent is not in it: rosinality's code keeps it beside, as `latent_avg`.
     """
-    state = {name: value.detach() for name, value in network.state_dict().items()}
+    state = {name: value.detach().cpu() for name, value in network.state_dict().items()}
     size = network.config.img_resolution
     num_blocks = len(block_resolutions(size)) - 1
     if isinstance(network, Discriminator):
@@ -79,7 +78,10 @@ def export(
     if layout == "nvidia":
         content["G_ema"] = to_nvidia_state(generator)
     else:
-        content |= {"g_ema": to_rosinality_state(generator), "latent_avg": generator.w_avg.clone()}
+        content |= {
+            "g_ema": to_rosinality_state(generator),
+            "latent_avg": generator.w_avg.cpu().clone(),
+        }
     if discriminator is not None:
         is_nvidia = layout == "nvidia"
         state = (to_nvidia_state if is_nvidia else to_rosinality_state)(discriminator)

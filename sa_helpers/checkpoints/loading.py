@@ -125,15 +125,23 @@ def load(
 
     Raises:
         CheckpointError: A missing, damaged, foreign or harmful file; cause and remedy are stated.
+        ValueError: Unknown parts.
     """
+    if isinstance(parts, str) or not set(parts) <= set(PARTS):
+        raise ValueError(f"parts is {parts}; expected some of {PARTS}.")
     path = Path(path)
-    with _explaining(path), open_checkpoint(path) as (contents, sha256):
+    # Whoever opens a model within inference mode may train it, or another caller may, later on.
+    with (
+        torch.inference_mode(False),
+        _explaining(path),
+        open_checkpoint(path) as (contents, sha256),
+    ):
         networks = {
-            part: _build(part, contents, path).to(device or torch.device("cpu"))
+            part: _build(part, contents, path)
             for part in PARTS
             if part in contents.configs and part in {*parts, "generator"}
         }
-        return LoadedModel(
+        model = LoadedModel(
             generator=cast(Generator, networks["generator"]),
             discriminator=cast(Discriminator | None, networks.get("discriminator")),
             encoder=cast(Encoder | None, networks.get("encoder")),
@@ -141,6 +149,9 @@ def load(
             record=contents.record,
             sha256=sha256(),
         )
+    for network in networks.values():  # A device that is missing or full is no fault of the file.
+        network.to(device or torch.device("cpu"))
+    return model
 
 
 def describe(path: str | Path) -> Description:

@@ -92,13 +92,15 @@ def _walk(module: Any, name: str, depth: int = 0) -> Iterator[tuple[str, Module]
     version = meta.get("version") if isinstance(meta, dict) else None
     if version != _VERSION:
         raise CheckpointError(
-            f"{name} was saved in version {version!r} of NVIDIA's persistence; this release reads "
-            f"{_VERSION}. Load it with the code that made it and save it again with stylegan2-ada-"
-            "pytorch."
+            f"{name} was saved in version {plain(version, depth=0)!r} of NVIDIA's persistence; "
+            f"this release reads {_VERSION}. Load it with the code that made it and save it again "
+            "with stylegan2-ada-pytorch."
         )
     state = meta["state"]
     yield name, state
     for child, inner in state["_modules"].items():
+        if not isinstance(child, str):
+            raise TypeError(f"a module named by a {type(child).__name__}")
         if inner is not None:
             yield from _walk(inner, f"{name}.{child}", depth + 1)
 

@@ -322,14 +322,16 @@ class PickleMachine:
         self._push_global(module, name)
 
     def _push_global(self, module: Any, name: Any) -> None:
-        make = self._allowed.get((str(module), str(name)))
+        if type(module) is not str or type(name) is not str:  # str() of what is nested can be long
+            raise TypeError(f"a global named by {type(module).__name__}, {type(name).__name__}")
+        make = self._allowed.get((module, name))
         if make is None:
             raise CheckpointError(
-                f"{self._path} wants to use {str(module)[:80]}.{str(name)[:80]}, which no "
+                f"{self._path} wants to use {module[:80]}.{name[:80]}, which no "
                 "StyleGAN2 checkpoint needs, so the file was refused and nothing was run. If you "
                 "did not expect that, delete it; if you trust its maker, ask for safetensors."
             )
-        self._push(Global(str(module), str(name), make))
+        self._push(Global(module, name, make))
 
     def _reduce(self) -> None:
         self._call()

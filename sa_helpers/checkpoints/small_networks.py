@@ -59,7 +59,8 @@ def load_network(
         CheckpointError: A missing or damaged file, or one of another kind; or what `make` raises.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        # The network is for all callers, also for those that need its gradients.
+        with torch.inference_mode(False), safe_open(path, framework="pt") as file:
             meaning = json.loads((file.metadata() or {})[kind])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         with torch.random.fork_rng(devices=[]):  # Initial weights must not use up random numbers.

@@ -135,7 +135,7 @@ def num_elements(shape: object) -> int:
         or any(type(side) is not int or side < 0 for side in shape)
     ):
         raise CheckpointError(
-            f"{str(shape)[:80]} is no shape of a tensor. Download the file again."
+            f"A {type(shape).__name__} in it is no shape of a tensor. Download the file again."
         )
     return math.prod(shape)
 

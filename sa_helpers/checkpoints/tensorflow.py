@@ -82,14 +82,14 @@ def _network(network: Any, name: str, depth: int = 0) -> tuple[dict[str, StoredT
     version = state.get("version")
     if version not in _VERSIONS:
         raise CheckpointError(
-            f"{name} was saved in version {version!r} of the TensorFlow code; this release reads "
-            f"{list(_VERSIONS)}: StyleGAN2 and StyleGAN2-ADA. StyleGAN1 and progressive GANs have "
-            "other layers."
+            f"{name} was saved in version {plain(version, depth=0)!r} of the TensorFlow code; this "
+            f"release reads {list(_VERSIONS)}: StyleGAN2 and StyleGAN2-ADA. StyleGAN1 and "
+            "progressive GANs have other layers."
         )
-    variables = {variable: _array(value, variable) for variable, value in state["variables"]}
+    variables = {_text(key): _array(value, _text(key)) for key, value in state["variables"]}
     settings = dict(state.get("static_kwargs") or {})
     for component, inner in (state.get("components") or {}).items():
-        theirs, their_settings = _network(inner, f"{name}.{component}", depth + 1)
+        theirs, their_settings = _network(inner, f"{name}.{_text(component)}", depth + 1)
         variables |= {f"{component}/{key}": value for key, value in theirs.items()}
         settings = {**their_settings, **settings}
     _check_settings(settings, name)
@@ -101,9 +101,16 @@ def _check_settings(settings: Mapping[str, Any], name: str) -> None:
         given = _scalar(settings.get(key, accepted[0]))
         if given not in accepted:
             raise CheckpointError(
-                f"{name} has {key} = {plain(given)!r}; this book's networks have {accepted[0]!r}. "
-                "Conditional networks and other architectures are not supported."
+                f"{name} has {key} = {plain(given, depth=1)!r}; this book's networks have "
+                f"{accepted[0]!r}. Conditional networks and other architectures are not supported."
             )
+
+
+def _text(name: Any) -> str:
+    """A name from the file; hashing or showing anything else could take for ever."""
+    if not isinstance(name, str):
+        raise TypeError(f"a variable named by a {type(name).__name__}")
+    return name
 
 
 def _array(value: Any, name: str) -> StoredTensor:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, cast
 import torch
 
 from sa_helpers.checkpoints.carried import STORAGE_DTYPES, TORCH_FILE, Storage, plain_storage
+from sa_helpers.checkpoints.contents import plain
 from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.pickle_machine import Global, PickleMachine
 from sa_helpers.checkpoints.spans import Span, from_bytes
@@ -90,14 +91,14 @@ def read_legacy(span: Span) -> Any:
     is_little = isinstance(system, dict) and system.get("little_endian", True)
     if (magic, version) != (LEGACY_MAGIC, _LEGACY_PROTOCOL) or not is_little:
         raise CheckpointError(
-            f"{span.path} is a torch file of version {str(version)[:20]}; the loader reads "
+            f"{span.path} is a torch file of version {plain(version, depth=0)}; the loader reads "
             f"{_LEGACY_PROTOCOL}, little-endian. Save it again with a current PyTorch."
         )
     content, keys = machine.load(), machine.load()
     position = machine.position
-    if not isinstance(keys, list) or not all(key in sizes for key in map(str, keys)):
+    if not isinstance(keys, list) or not all(isinstance(key, str) and key in sizes for key in keys):
         raise CheckpointError(f"{span.path} lists storages that it does not use. {_AGAIN}")
-    for key in map(str, keys):
+    for key in keys:
         count = int(from_bytes(span.part(position, 8).read(), torch.int64, ()))
         storages[key] = span.part(position + 8, max(count, 0) * sizes[key])
         position += 8 + storages[key].length

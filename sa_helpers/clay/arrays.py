@@ -40,5 +40,5 @@ class SceneArrays(NamedTuple):
     groups: Float32[np.ndarray, "groups 2"]
     camera: Float32[np.ndarray, "4 3"]
     light: Float32[np.ndarray, " 3"]
-    style: Float32[np.ndarray, " 9"]
+    style: Float32[np.ndarray, " 10"]
     backdrop: Float32[np.ndarray, "3 3"]

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             models = family(options.family)
             for name in options.names or models.names:
                 print(*survey_family(models, [name], range(options.num_images)), flush=True)
-    except (DownloadError, ValueError) as error:
+    except (DownloadError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

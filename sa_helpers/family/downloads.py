@@ -96,7 +96,7 @@ def _check(path: Path, url: str, *, num_bytes: int | None, sha256: str | None) -
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK_BYTES):
             digest.update(block)
-    if sha256 is not None and digest.hexdigest() != sha256:
+    if sha256 is not None and digest.hexdigest() != sha256.lower():
         raise DownloadError(
             f"{path} has SHA-256 {digest.hexdigest()}; expected {sha256}, the published one "
             f"or that of the first download. It is damaged, or was replaced at {url}. Delete it "
@@ -112,11 +112,18 @@ def _fetch(url: str, partial: Path, path: Path, *, num_bytes: int | None) -> Non
         return
     try:
         with _open(url, _resume_headers(partial, have)) as response:
-            is_continued = response.status == 206 and _first_byte(response) == have
-            if not is_continued:
+            is_part = response.status == 206
+            is_astray = is_part and _first_byte(response) != have
+            if is_astray and not have:
+                raise ValueError("it answers with a part of the file that was not asked for")
+            if not is_part:
                 have = 0
                 _note_version(partial, response)
-            _append(response, partial, have, limit=num_bytes or _MAX_BYTES)
+            if not is_astray:
+                _append(response, partial, have, limit=num_bytes or _MAX_BYTES)
+        if is_astray:
+            _discard(partial)
+            _fetch(url, partial, path, num_bytes=num_bytes)
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:  # it was complete, or the file is another one by now
             _discard(partial)
@@ -152,6 +159,15 @@ def _first_byte(response: Any) -> int | None:
     return int(first) if unit == "bytes" and first.isdecimal() else None
 
 
+def _total(response: Any, have: int) -> int | None:
+    """Bytes of the whole file, as far as the answer tells: a part may be shorter than the rest."""
+    whole = (response.headers.get("Content-Range") or "").rpartition("/")[2]
+    if whole.isdecimal():
+        return int(whole)
+    announced = response.headers.get("Content-Length")
+    return None if announced is None else have + int(announced)
+
+
 def _version_path(partial: Path) -> Path:
     return partial.with_name(f"{partial.name}.json")
 
@@ -174,8 +190,7 @@ def _noted_version(partial: Path) -> str | None:
 
 
 def _append(response: Any, partial: Path, have: int, *, limit: int) -> None:
-    announced = response.headers.get("Content-Length")
-    total = None if announced is None else have + int(announced)
+    total = _total(response, have)
     size = have
     with partial.open("r+b" if have else "wb") as stream:
         stream.truncate(have)
@@ -183,6 +198,7 @@ def _append(response: Any, partial: Path, have: int, *, limit: int) -> None:
         for block in _blocks(response, total=total, have=have, name=partial.stem):
             size += len(block)
             if size > limit:
+                _discard(partial)
                 raise DownloadError(
                     f"{response.url} sends more than the {limit} bytes that were expected. "
                     "The file was replaced at its source, or the address is wrong."

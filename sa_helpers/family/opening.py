@@ -1,5 +1,7 @@
 """From a name to a family."""
 
+import dataclasses
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -45,18 +47,28 @@ def family(name: str | os.PathLike[str] | None = None) -> Family:
         )
     listing = read_listing(folder / FILE_NAME)
     own = {path.stem: _read_record(path) for path in sorted(folder.glob(f"*{WEIGHTS}"))}
-    cache = cache_dir() / "families" / folder.resolve().name
+    cache = cache_dir() / "families" / _cache_name(folder)
+    # A model that lies here is not the one that could be downloaded.
+    sources = {model: s for model, s in listing.sources.items() if model not in own}
     listed = {
         model: (cache if source.is_remote else folder) / source.file
-        for model, source in listing.sources.items()
+        for model, source in sources.items()
     }
     return Family(
         name=folder.resolve().name,
         folder=folder,
         records={**listing.records, **own},
         files={**listed, **{model: folder / model for model in own}},
-        listing=listing,
+        listing=dataclasses.replace(listing, sources=sources),
     )
+
+
+def _cache_name(folder: Path) -> str:
+    """A name for the downloads of a family, another one for each folder."""
+    whole = folder.resolve()
+    if whole.parent == _KNOWN.resolve():
+        return whole.name
+    return f"{whole.name}-{hashlib.sha256(str(whole).encode()).hexdigest()[:8]}"
 
 
 def _has_models(folder: Path) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.family.companions import survey_path
 from sa_helpers.family.members import Family
+from sa_helpers.recognition import AttributeNetwork
 from sa_helpers.survey import ChannelSurvey, save_survey, survey_channels, with_provenance
 
 TRUNCATION_PSI = 0.7
@@ -21,17 +22,13 @@ def survey_model(models: Family, name: str, seeds: Sequence[int]) -> ChannelSurv
 
     Raises:
         ValueError: No such model, or no segmenter for its domain.
+        CheckpointError: A reader is damaged.
     """
-    readers = models.readers(name)
-    try:
-        attributes = readers.attributes
-    except ValueError:
-        attributes = None
     survey = survey_channels(
         models.model(name),
         seeds,
-        segmenter=readers.segmenter,
-        attributes=attributes,
+        segmenter=models.readers(name).segmenter,
+        attributes=_attributes(models, name),
         truncation_psi=TRUNCATION_PSI,
     )
     return with_provenance(survey, model=name, sha256=models.sha256(name))
@@ -52,13 +49,24 @@ def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) ->
     return paths
 
 
+def _attributes(models: Family, name: str) -> AttributeNetwork | None:
+    try:
+        return models.readers(name).attributes
+    except CheckpointError:  # damaged, which is a ValueError as well
+        raise
+    except ValueError:
+        return None
+
+
 def _is_current(models: Family, name: str, seeds: Sequence[int]) -> bool:
     try:
-        provenance = models.survey(name).provenance
+        survey = models.survey(name)
     except CheckpointError:
         return False
+    provenance = survey.provenance
     return (
-        provenance["sha256"] == models.sha256(name)
+        bool(survey.factors) == (_attributes(models, name) is not None)
+        and provenance["sha256"] == models.sha256(name)
         and provenance["seeds"] == list(seeds)
         and provenance["truncation_psi"] == TRUNCATION_PSI
     )

@@ -89,7 +89,10 @@ class _Draws:
 
 
 def _geometry_matrix(draw: _Draws, *, height: int, width: int) -> Tensor:
-    """Output-to-input map in the normalised coordinates of `affine_grid`, [batch, 3, 3]."""
+    """Output-to-input map in the normalised coordinates of `affine_grid`, [batch, 3, 3].
+
+    Shifts are drawn for each axis on its own, where ADA draws one chance for both.
+    """
     flip = 1 - 2 * draw.choice(2)
     matrix = _scale(flip, torch.ones_like(flip))
     matrix = matrix @ _rotate(draw.choice(4) * (math.pi / 2))

@@ -78,7 +78,8 @@ class Judgement:
             the same z in every judgement.
         coarse_distances: The same of images averaged down to `COARSE_RESOLUTION`: what is in the
             picture, without the finish of its surfaces.
-        trained_logits: What the discriminator says of images that it was trained on, one each.
+        trained_logits: What the discriminator says of images that it was trained on, one each; it
+            judges in groups, and what is left over of them is left out.
         held_out_logits: The same of images of the domain that it has never seen.
         generated_logits: The same of generated images.
         ada_probability: Of the augmentation, at this moment.
@@ -96,7 +97,8 @@ class Judgement:
     def overfitting(self) -> Float[ndarray, " held_out"]:
         """ADA's heuristic with a validation set, one value an unseen image.
 
-        0 where the discriminator takes it for a trained one, 1 where for a generated one.
+        0 where the discriminator takes it for a trained one, 1 where for a generated one. An
+        interval over these covers the choice of unseen images, not of the others.
 
         Source: Karras et al. 2020 (ADA), Equation 1, r_v, which is the mean of these values.
         """
@@ -172,8 +174,10 @@ def _kernel_distances(
 
 @torch.inference_mode()
 def _logits(trainer: Trainer, batch: Tensor) -> Float[ndarray, " images"]:
-    """Logits in groups as small as the discriminator compares, so that any number is possible."""
+    """Logits in groups as small as the discriminator compares; what is left over is left out."""
     size = trainer.discriminator.config.mbstd_group_size
+    if len(batch) < size:
+        raise ValueError(f"There are {len(batch)} images to judge; expected {size} or more.")
     whole = batch[: len(batch) // size * size].to(trainer.device)
     logits = [trainer.discriminator(group) for group in whole.split(size)]
-    return torch.cat(logits)[:, 0].double().cpu().numpy()
+    return torch.cat(logits)[:, 0].cpu().double().numpy()

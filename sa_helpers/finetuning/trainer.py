@@ -87,7 +87,7 @@ class Trainer:
         """Update both networks once, and the average.
 
         Raises:
-            FloatingPointError: A loss is not finite; that network is left as it was.
+            FloatingPointError: A loss or a penalty is not finite; that network is left as it was.
         """
         generator_value, fakes = self._step_generator()
         discriminator_value, real_sign = self._step_discriminator(fakes)
@@ -153,7 +153,9 @@ class Trainer:
         self._discriminator_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if settings.r1_gamma and self.num_steps % settings.r1_interval == 0:
-            self._r1_loss(reals, rng).backward()
+            penalty = self._r1_loss(reals, rng)
+            _finite(penalty, "R1 penalty", self.num_images_seen)
+            penalty.backward()
         self._discriminator_optimizer.step()
         return value, float(real_logits.detach().sign().mean())
 
@@ -170,7 +172,7 @@ class Trainer:
         fakes = self.generator.synthesis(w_plus, noise=self._noise(rng))
         image_noise = torch.randn(fakes.shape, generator=rng).to(self.device)
         lengths = losses.path_lengths(fakes, w_plus, image_noise=image_noise)
-        batch_mean = float(lengths.detach().mean())
+        batch_mean = _finite(lengths.mean(), "path lengths", self.num_images_seen)
         self._path_length_mean += (1 - _PATH_LENGTH_MOMENTUM) * (
             batch_mean - self._path_length_mean
         )
@@ -268,7 +270,7 @@ def _finite(loss: Tensor, name: str, num_images_seen: int) -> float:
     value = float(loss.detach())
     if not math.isfinite(value):
         raise FloatingPointError(
-            f"The loss of the {name} is {value} after {num_images_seen} images: the training "
+            f"The loss ({name}) is {value} after {num_images_seen} images: the training "
             "diverged. Restart from an earlier state with a lower learning_rate or a higher "
             "r1_gamma."
         )

@@ -37,7 +37,7 @@ class InversionSettings:
         latent_noise: Noise added to latents at the start, relative to the spread of the space; it
             keeps a search from settling too early.
         latent_noise_share: Share of the steps after which it has faded.
-        truncation_psi: For Z and Z+; the paper uses 0.7.
+        truncation_psi: For Z, Z+ and the samples of `num_candidates`; the paper uses 0.7.
         network: Perceptual distance, see `metrics.perceptual_distance`.
         perceptual_px: Larger images are reduced to this side for it; the default is that of Karras
             et al.
@@ -70,6 +70,11 @@ class InversionSettings:
         for name in ("num_steps", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected more than 0.")
+        if self.num_candidates < 0 or (self.patience is not None and self.patience < 1):
+            raise ValueError(
+                f"num_candidates is {self.num_candidates}, expected 0 or more; patience is "
+                f"{self.patience}, expected None or 1 or more."
+            )
         for name in ("rampup", "rampdown", "latent_noise_share"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected a share in (0, 1].")
@@ -114,7 +119,8 @@ def invert(
 ) -> Inversion:
     """Find latents whose images look like given ones, all images at once.
 
-    No image influences another: each gets the same result alone and in a batch, up to rounding.
+    No image influences another: each gets the same result alone and in a batch, up to rounding,
+    unless the settings have `patience`, which waits for all.
 
     Args:
         images: In [-1, 1], of the generator's resolution.
@@ -129,12 +135,14 @@ def invert(
         report: Called with the step and the mean loss, after every step.
 
     Raises:
-        ValueError: Unknown space or method, images of another resolution, not one seed an image, or
-            an encoder that is missing or was trained for another space or truncation.
+        ValueError: Unknown space or method, no images or of another resolution, not one seed an
+            image, a start that is not of the space, or an encoder that is missing or was trained
+            for another space or truncation.
     """
     settings = settings or InversionSettings()
     seeds = range(len(images)) if seeds is None else seeds
     _check(images, generator, space, seeds)
+    _check_start(start, generator, space, num_images=len(images))
     if method != "optimise":
         asked = _needed_encoder(method, encoder, start)
         start = encode(images, asked, space=space, truncation_psi=settings.truncation_psi)
@@ -160,6 +168,8 @@ def _check(images: Tensor, generator: Generator, space: str, seeds: Sequence[int
     if space not in SPACES:
         raise ValueError(f'There is no space "{space}"; expected one of {list(SPACES)}.')
     size = generator.config.img_resolution
+    if not len(images):
+        raise ValueError("There are no images to invert.")
     if images.shape[2:] != (size, size):
         raise ValueError(
             f"The images have {images.shape[2]}x{images.shape[3]} pixels, the model draws "
@@ -167,6 +177,16 @@ def _check(images: Tensor, generator: Generator, space: str, seeds: Sequence[int
         )
     if len(seeds) != len(images):
         raise ValueError(f"There are {len(seeds)} seeds for {len(images)} images; give one each.")
+
+
+def _check_start(
+    start: Tensor | None, generator: Generator, space: str, *, num_images: int
+) -> None:
+    kind = SPACES[space]
+    dim = generator.config.z_dim if kind.is_before_mapping else generator.config.w_dim
+    expected = (num_images, generator.num_ws if kind.has_layers else 1, dim)
+    if start is not None and tuple(start.shape) != expected:
+        raise ValueError(f'start is {tuple(start.shape)}; expected {expected} for "{space}".')
 
 
 def _needed_encoder(
@@ -242,7 +262,8 @@ class _Search:
         settings = self.settings
         optimizer = torch.optim.Adam([self.latents, *self.noise_maps], betas=(0.9, 0.999))
         history: list[Tensor] = []
-        best, waited = torch.full((len(self.targets),), math.inf), 0
+        worst = torch.full((len(self.targets),), math.inf)
+        best, waited, was_coarse = worst, 0, True
         for step in range(num_steps):
             progress = step / num_steps
             for group in optimizer.param_groups:
@@ -255,10 +276,14 @@ class _Search:
             history.append(losses.detach().cpu())
             if report is not None:
                 report(step, float(history[-1].mean()))
+            is_coarse = progress < settings.coarse_share
+            if was_coarse and not is_coarse:
+                best, waited = worst, 0  # The losses before were on another scale.
+            was_coarse = is_coarse
             waited = 0 if (history[-1] < best).any() else waited + 1
             best = torch.minimum(best, history[-1])
             is_over = settings.patience is not None and waited >= settings.patience
-            if is_over and progress >= settings.coarse_share:
+            if is_over and not is_coarse:
                 break
         return torch.stack(history) if history else torch.zeros(0, len(self.targets))
 

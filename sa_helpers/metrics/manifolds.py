@@ -34,7 +34,8 @@ def manifold_scores(
         num_neighbors: The k above; Kynkäänniemi et al. use 3, Naeem et al. 5.
 
     Raises:
-        ValueError: Unequal numbers of features, or too few images for `num_neighbors`.
+        ValueError: Unequal numbers of features, too few images for `num_neighbors`, or features
+            that are not finite.
 
     Source: Kynkäänniemi et al. 2019, section 2; Naeem et al. 2020, section 3.
     """
@@ -45,6 +46,7 @@ def manifold_scores(
             f"num_neighbors={num_neighbors}; expected equally many features and more images than "
             "neighbours. Extract both with the same network, from enough images."
         )
+    features_real, features_generated = _finite(features_real), _finite(features_generated)
     radii_real = _radii(features_real, num_neighbors)
     radii_generated = _radii(features_generated, num_neighbors)
     distances = _pairwise(features_real, features_generated)
@@ -74,7 +76,8 @@ def neighbour_distances(
         num_neighbors: Over how many real images to average.
 
     Raises:
-        ValueError: Unequal numbers of features, or fewer real images than neighbours.
+        ValueError: Unequal numbers of features, fewer real images than neighbours, or features that
+            are not finite.
     """
     shapes = features.shape, features_real.shape
     if shapes[0][1:] != shapes[1][1:] or not 1 <= num_neighbors <= shapes[1][0]:
@@ -83,9 +86,18 @@ def neighbour_distances(
             f"num_neighbors={num_neighbors}; expected equally many features, and "
             "as many real images as neighbours at least. Extract both with the same network."
         )
-    squared = _pairwise(features, features_real)
+    squared = _pairwise(_finite(features), _finite(features_real))
     nearest = np.partition(squared, num_neighbors - 1, axis=1)[:, :num_neighbors]
     return np.sqrt(nearest).mean(axis=1)
+
+
+def _finite(features: ndarray) -> Float64[ndarray, "num_images num_features"]:
+    if features.ndim != 2 or not np.isfinite(features).all():
+        raise ValueError(
+            f"The features, of shape {features.shape}, are not all finite, or not [num_images, "
+            "num_features]. Extract them again."
+        )
+    return features.astype(np.float64)
 
 
 def _radii(features: ndarray, num_neighbors: int) -> Float64[ndarray, " num_images"]:

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from sa_helpers import clay, images
-from sa_helpers.command_line import add_num_threads, add_settings, settings_from, use_num_threads
+from sa_helpers.command_line import (
+    add_num_threads,
+    add_settings,
+    positive_int,
+    settings_from,
+    use_num_threads,
+)
 from sa_helpers.recognition.attribute_network import AttributeNetwork
 from sa_helpers.recognition.scores import factor_scores, region_ious
 from sa_helpers.recognition.segmenter import Segmenter
@@ -27,9 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = settings_from(options, ReaderSettings)
         for name in options.domains:
-            clay.factor_specs(name)  # An unknown domain is refused before others are rendered.
+            clay.factor_specs(name)  # An unknown domain is refused before others are rendered,
+        options.path.parent.mkdir(parents=True, exist_ok=True)  # and a folder before the training.
         network, scores = _train(options, settings)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     record = {
@@ -49,7 +56,9 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("path", type=Path, help="file to write, ending in .safetensors")
     parser.add_argument("domains", nargs="+", help="clay domains; one for attributes")
     add_num_threads(parser)
-    parser.add_argument("--num-held-out", type=int, default=1000, help="default %(default)s")
+    parser.add_argument(
+        "--num-held-out", type=positive_int, default=1000, help="default %(default)s"
+    )
     add_settings(parser, ReaderSettings)
     return parser
 

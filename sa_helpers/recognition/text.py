@@ -81,7 +81,7 @@ class TextReader:
         `AttributeNetwork.read` gives the same form, so `directions.channel_effects` takes either.
         """
         scores = [self._scores(chunk.to(self.device)) for chunk in images.split(_CHUNK)]
-        columns = torch.cat(scores).double().cpu().numpy()
+        columns = torch.cat(scores).cpu().double().numpy()
         return {name: np.ascontiguousarray(columns[:, i]) for i, name in enumerate(self.names)}
 
     def _scores(self, images: Tensor) -> Float[Tensor, "batch attributes"]:

@@ -28,6 +28,9 @@ class ReaderSettings:
         first_seed: Of the rendered images. The generators' training images begin at 0, the
             held-out ones at 2 000 000: no reader sees either.
         seed: Of everything random in the training.
+
+    Raises:
+        ValueError: A setting outside its range.
     """
 
     num_images: int = 12000
@@ -36,6 +39,16 @@ class ReaderSettings:
     learning_rate: float = 3e-3
     first_seed: int = 1_000_000
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Reject values that would make a training meaningless, before it costs anything."""
+        for name in ("num_epochs", "batch_size", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected more than 0.")
+        if self.num_images < self.batch_size:
+            raise ValueError(
+                f"num_images is {self.num_images}; expected {self.batch_size}, a batch, or more."
+            )
 
 
 def train_attributes(
