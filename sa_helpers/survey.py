@@ -30,7 +30,6 @@ from sa_helpers.recognition import IMG_RESOLUTION, AttributeNetwork, Segmenter
 
 _SIGMA_SEEDS = range(10_000)
 _CHUNK = 8
-_MIN_SHARE = 0.25  # of the images that have to contain a region
 
 
 @dataclass(frozen=True)
@@ -218,8 +217,7 @@ def shared_regions(first: ChannelSurvey, second: ChannelSurvey) -> list[str]:
 def _is_shared(first: ChannelSurvey, second: ChannelSurvey) -> Bool[ndarray, " regions"]:
     """Whether a region occurs in both, and not in a few images only, as for localized channels."""
     occurs = [
-        np.isfinite(survey.found.profiles).all(axis=0)
-        & (survey.found.is_present.mean(axis=0) >= _MIN_SHARE)
+        np.isfinite(survey.found.profiles).all(axis=0) & survey.found.are_frequent()
         for survey in (first, second)
     ]
     return occurs[0] & occurs[1]

@@ -224,11 +224,19 @@ def test_mixing_three_models_is_their_weighted_mean(parent, child):
         torch.testing.assert_close(value, expected)
 
 
-@pytest.mark.parametrize("row", [(0.5, 0.5), (0.5, 0.4, 0.0)])
+@pytest.mark.parametrize("row", [(0.5, 0.5), (0.5, 0.4, 0.0), (0.5, -0.5, 1.0)])
 def test_shares_are_one_a_model_with_sum_one(parent, child, row):
     shares = {4: (1.0, 0.0, 0.0), 8: row, 16: (1.0, 0.0, 0.0)}
-    with pytest.raises(ValueError, match=r"shares at 8 are .* expected 3, one a model, with sum 1"):
+    with pytest.raises(ValueError, match=r"shares at 8 are .* expected 3, .*none negative"):
         blending.mix_models([parent, child, child], shares)
+
+
+def test_one_model_is_no_mix_and_a_path_has_two_ends(parent, child):
+    for models in ([], [parent]):
+        with pytest.raises(ValueError, match="expected two or more"):
+            blending.mix_models(models, {4: (1.0,), 8: (1.0,), 16: (1.0,)})
+    with pytest.raises(ValueError, match="child_gives is"):
+        next(blending.swap_path(parent, child, child_gives="middle"))
 
 
 def test_without_its_top_resolution_a_model_shows_what_that_adds_to(parent):

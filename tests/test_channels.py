@@ -1,5 +1,7 @@
 """Localized channels: derivatives against autograd, scores in closed cases, tables."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -63,6 +65,10 @@ class TestMaps:
             channel_maps(generator, w_plus[:1], batch_size=5),
             channel_maps(generator, w_plus[:1], batch_size=64),
         )
+
+    def test_maps_are_of_one_image(self, generator, w_plus):
+        with pytest.raises(ValueError, match="latents of 2 images"):
+            inspect.unwrap(channel_maps)(generator, w_plus[:1].expand(2, -1, -1))
 
     def test_chosen_channels_have_the_maps_that_they_have_among_all(self, generator, w_plus):
         names = feature_channels(generator.synthesis.w_plus_to_s(w_plus[:1]))

@@ -241,3 +241,9 @@ def test_other_channel_counts_are_named(saved, resolution, num_channels):
     with pytest.raises(CheckpointError, match=r"has shape .*the config means"):
         load(saved)
     saved.with_suffix(".json").write_text(original)
+
+
+@pytest.mark.parametrize("parts", ["discriminator", ("discriminators",)])
+def test_unknown_parts_are_refused(tmp_path, parts):
+    with pytest.raises(ValueError, match="expected some of"):
+        load(tmp_path / "model", parts=parts)

@@ -151,3 +151,33 @@ class TestStyles:
         step = 0.5 * sigmas * direction
         more = styles.split(styles.cat() + step)
         assert redness(render(more)).mean() > redness(render(styles)).mean()
+
+
+class TestDegenerateInput:
+    def test_values_that_are_all_equal_tell_no_direction(self, latents):
+        with pytest.raises(ValueError, match="nothing tells a direction"):
+            fit_regression(latents, np.full(len(latents), 3.0), name="yaw")
+
+    def test_others_that_depend_on_each_other_are_refused(self, truth):
+        other = Direction("other", torch.eye(8)[2], 1.0)
+        with pytest.raises(ValueError, match="combinations of others"):
+            orthogonalise(Direction("yaw", truth, 2.0), [other, other])
+        assert orthogonalise(Direction("yaw", truth, 2.0), [other]).offset == 0
+
+    @pytest.mark.parametrize("layers", [[], [-1], [0, 99]])
+    def test_unknown_layers_are_refused(self, generator, layers):
+        with pytest.raises(ValueError, match="expected some of 0 to"):
+            closed_form_directions(generator, layers=layers, num_directions=1)
+
+    def test_a_deviation_needs_two_seeds(self, generator):
+        with pytest.raises(ValueError, match="two or more"):
+            channel_sigmas(generator, [0], truncation_psi=1.0)
+
+    @pytest.mark.parametrize(
+        ("effects", "num_channels"),
+        [(np.ones((2, 3)), 0), (np.ones((2, 1)), 1), (np.zeros((2, 3)), 1)],
+    )
+    def test_no_effect_gives_no_direction(self, generator, w_plus, effects, num_channels):
+        styles = generator.synthesis.w_plus_to_s(w_plus)
+        with pytest.raises(ValueError, match="with some effect"):
+            style_direction(effects, ["0_0", "0_1"], like=styles, num_channels=num_channels)

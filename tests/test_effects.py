@@ -96,3 +96,6 @@ class TestChanges:
         assert standardised["fringe"] == pytest.approx(0.5)
         three = {**standardised, "other": np.array([1.0])}
         assert side_effect(three, "yaw_deg") == pytest.approx(np.sqrt((0.25 + 1) / 2))
+        for some, wanted in ((three, "yaw"), ({"fringe": three["fringe"]}, "fringe")):
+            with pytest.raises(ValueError, match="and others"):
+                side_effect(some, wanted)

@@ -175,3 +175,10 @@ def test_a_jpeg_of_noise_is_larger_than_most_and_still_whole(tmp_path: Path) -> 
     array = _noise(256, 256, 3)
     with Image.open(write_image(tmp_path / "noise.jpg", array)) as decoded:
         assert np.abs(np.array(decoded).astype(int) - array).mean() < 10
+
+
+def test_numbers_of_another_kind_are_refused_by_readers_without_type_checks() -> None:
+    with pytest.raises(ValueError, match=r"given float64; expected uint8"):
+        inspect.unwrap(make_grid)(np.full((1, 4, 4, 3), 0.7), num_columns=1)
+    with pytest.raises(ValueError, match=r"given torch\.uint8; expected floats"):
+        inspect.unwrap(to_uint8)(torch.full((1, 3, 4, 4), 100, dtype=torch.uint8))

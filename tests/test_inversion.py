@@ -1,6 +1,7 @@
 """Inversion: latents come back, spaces nest, schedules and noise follow their definitions."""
 
 import dataclasses
+import inspect
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from sa_helpers.latents import z_from_seeds, z_to_w_plus
 from sa_helpers.metrics import perceptual_distance
 from sa_helpers.networks import Generator
 
+LARGE = {4: 12, 8: 12, 16: 8, 32: 6, 64: 6}  # half the size is still large enough to compare
 QUICK = InversionSettings(num_steps=60, learning_rate=0.05, latent_noise=0.02, pixel_weight=4.0)
 
 
@@ -91,11 +93,7 @@ class TestInvert:
 
     def test_the_coarse_steps_see_the_images_at_half_size(self, generator, targets):
         large = torch.nn.functional.interpolate(targets, scale_factor=2.0)
-        torch.manual_seed(0)
-        sizes = dataclasses.replace(
-            generator.config, img_resolution=64, channels={4: 12, 8: 12, 16: 8, 32: 6, 64: 6}
-        )
-        model = Generator(sizes).eval().requires_grad_(False)
+        model = tiny_generator(LARGE).eval().requires_grad_(False)
         steps = {"num_steps": 4, "learning_rate": 1e-9, "latent_noise": 0.0, "pixel_weight": 0.0}
         settings = InversionSettings(**steps, coarse_share=0.5, patience=1)
         losses = invert(large, model, space="w", settings=settings).losses
@@ -121,6 +119,35 @@ class TestInvert:
         assert [tuple(noise.shape) for noise in found.noise_maps][-1] == (3, 1, 32, 32)
         for noise in found.noise_maps:
             torch.testing.assert_close(noise.square().mean(dim=(1, 2, 3)), torch.ones(3))
+
+    def test_patience_begins_with_the_fine_steps(self, monkeypatch):
+        model = tiny_generator(LARGE).eval().requires_grad_(False)
+        settings = dataclasses.replace(QUICK, num_steps=20, coarse_share=0.5, patience=3)
+        monkeypatch.setattr(
+            "sa_helpers.inversion.optimisation._Search._losses",
+            # The coarse losses are the smaller ones, and the fine ones fall all the time.
+            lambda search, progress: (
+                search.latents.sum(dim=(1, 2)) * 0 + (progress if progress < 0.5 else 9 - progress)
+            ),
+        )
+        found = invert(torch.zeros(1, 3, 64, 64), model, space="w", settings=settings)
+        assert len(found.losses) == 20
+
+    @pytest.mark.parametrize(
+        ("space", "shape"),
+        [("w_plus", (1, 8, 8)), ("w_plus", (3, 1, 8)), ("w", (3, 8, 8)), ("z", (3, 1, 7))],
+    )
+    def test_a_start_of_another_space_is_refused(self, generator, targets, space, shape):
+        assert generator.num_ws == 8
+        with pytest.raises(ValueError, match="start is"):
+            inspect.unwrap(invert)(targets, generator, space=space, start=torch.zeros(shape))
+
+    def test_nothing_to_invert_and_settings_without_a_meaning_are_refused(self, generator, targets):
+        with pytest.raises(ValueError, match="no images"):
+            invert(targets[:0], generator, space="w", settings=QUICK)
+        for change in ({"num_candidates": -1}, {"patience": 0}):
+            with pytest.raises(ValueError, match="num_candidates is"):
+                dataclasses.replace(QUICK, **change)
 
     def test_mistakes_are_named(self, generator, targets):
         with pytest.raises(ValueError, match='no space "x"'):

@@ -210,6 +210,17 @@ def test_neighbour_distances_by_hand() -> None:
         neighbour_distances(images, real)
 
 
+def test_features_that_are_not_finite_have_no_manifold() -> None:
+    good = np.random.default_rng(0).normal(size=(20, 4))
+    bad = good.copy()
+    bad[3, 1] = np.nan
+    for pair in ((good, bad), (bad, good)):
+        with pytest.raises(ValueError, match="not all finite"):
+            manifold_scores(*pair)
+        with pytest.raises(ValueError, match="not all finite"):
+            neighbour_distances(*pair)
+
+
 def test_manifold_scores_agree_with_torch_fidelity() -> None:
     metric_prc = pytest.importorskip("torch_fidelity.metric_prc")
     rng = np.random.default_rng(12)

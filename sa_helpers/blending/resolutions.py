@@ -146,24 +146,21 @@ def mix_models(models: Sequence[Generator], shares: Mapping[int, Sequence[float]
         shares: Resolution of each block, in pixels, to one share a model, which add up to 1.
 
     Raises:
-        ValueError: Not one share a model and resolution, shares that do not add up to 1, or models
-            of different sizes.
+        ValueError: Fewer than two models, not one share a model and resolution, shares that are
+            negative or do not add up to 1, or models of different sizes.
 
     Source: Pinkney and Adler 2020, Appendix C ("more than two models").
     """
-    if models:
-        _require_every_resolution(models[0], shares)
+    if len(models) < 2:
+        raise ValueError(f"There are {len(models)} models; expected two or more.")
+    _require_every_resolution(models[0], shares)
     for resolution, row in shares.items():
-        if len(row) != len(models) or not math.isclose(sum(row), 1.0, abs_tol=1e-6):
+        is_whole = math.isclose(sum(row), 1.0, abs_tol=1e-6)
+        if len(row) != len(models) or min(row) < 0 or not is_whole:
             raise ValueError(
                 f"The shares at {resolution} are {list(row)}; expected {len(models)}, one a model, "
-                "with sum 1."
+                "none negative, with sum 1."
             )
-    if len(models) < 2 or any(share < 0 for row in shares.values() for share in row):
-        raise ValueError(
-            f"There are {len(models)} models, with the shares {dict(shares)}; expected two or more "
-            "models and no negative share."
-        )
     mixed = models[0]
     for index, model in enumerate(models[1:], start=1):
         amounts = {r: _share_of_last(row[: index + 1]) for r, row in shares.items()}

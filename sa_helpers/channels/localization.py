@@ -18,6 +18,9 @@ from torch import Tensor
 from sa_helpers.channels.maps import GRID, channel_maps, feature_channels
 from sa_helpers.networks import Generator
 
+MIN_SHARE = 0.25
+"""Of the images: a region that fewer show is left out, since too little is known of it."""
+
 NO_REGION = -1
 
 
@@ -100,8 +103,12 @@ class ChannelRegions:
         wins = np.stack([(self.winners == r).sum(axis=0) for r in range(len(self.regions))], axis=1)
         return np.divide(wins, counts, out=np.full(wins.shape, np.nan), where=counts > 0)
 
+    def are_frequent(self, min_share: float = MIN_SHARE) -> Bool[ndarray, " regions"]:
+        """Whether so large a share of the images contains the region."""
+        return self.is_present.mean(axis=0) >= min_share
+
     def localized(
-        self, *, min_rate: float = 0.75, min_gap: float = 0.0, min_share: float = 0.25
+        self, *, min_rate: float = 0.75, min_gap: float = 0.0, min_share: float = MIN_SHARE
     ) -> Integer[ndarray, " channels"]:
         """Region of each channel that acts there reliably, else `NO_REGION`.
 
@@ -111,8 +118,7 @@ class ChannelRegions:
             min_share: Share of all images that has to contain a region; the rate in a rarer one
                 rests on too few.
         """
-        is_frequent = self.is_present.mean(axis=0) >= min_share
-        rates = np.where(is_frequent, np.nan_to_num(self.rates), 0.0)
+        rates = np.where(self.are_frequent(min_share), np.nan_to_num(self.rates), 0.0)
         ranked = np.sort(rates, axis=1)
         is_reliable = (ranked[:, -1] > min_rate) & (ranked[:, -1] - ranked[:, -2] >= min_gap)
         return np.where(is_reliable, rates.argmax(axis=1), NO_REGION)

@@ -5,8 +5,6 @@ when asked. The lists at the end are complete: any other name is refused.
 """
 
 import io
-import pickle
-import struct
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from sa_helpers.checkpoints.contents import plain
 from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.pickle_machine import Allowed, Carried, carried_dict
 from sa_helpers.checkpoints.spans import Span, StoredTensor, from_bytes, num_elements
+from sa_helpers.runtime import FILE_FAULTS
 
 STORAGE_DTYPES = {
     "FloatStorage": torch.float32,
@@ -114,7 +113,7 @@ def nested_storage(content: Any) -> Storage:
             inner = read_bytes(content)
             _require_stored(inner)
             loaded = torch.load(io.BytesIO(inner), weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError, *_TORCH_FAULTS) as error:
+        except FILE_FAULTS as error:
             raise CheckpointError(
                 f"A nested storage cannot be read as weights ({str(error)[:200]}). {_WRONG}"
             ) from error
@@ -137,20 +136,6 @@ def _require_stored(content: bytes) -> None:
     is_stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
     if not is_stored or sum(entry.file_size for entry in entries) > len(content):
         raise ValueError("it is compressed")
-
-
-_TORCH_FAULTS = (
-    AttributeError,
-    IndexError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    OverflowError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-)
 
 
 def rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> StoredTensor:

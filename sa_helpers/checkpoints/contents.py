@@ -89,6 +89,17 @@ def renamed(
     return {ours: weights[theirs] for ours, theirs in names.items() if theirs in weights}
 
 
+def text(name: Any) -> str:
+    """Return a name as found in a file, if it is one.
+
+    Raises:
+        TypeError: It is something else, which could take for ever to hash or to show.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"a name that is a {type(name).__name__}")
+    return name
+
+
 def plain(value: Any, *, depth: int = 3) -> Any:
     """Keep what JSON can hold of a value from a file, in short.
 

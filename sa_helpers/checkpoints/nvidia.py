@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sa_helpers.checkpoints.carried import NumpyScalar, PersistentModule
-from sa_helpers.checkpoints.contents import Contents, plain, require_filter
+from sa_helpers.checkpoints.contents import Contents, plain, require_filter, text
 from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.sizes import Weights, discriminator_config, generator_config, only
 from sa_helpers.checkpoints.spans import StoredTensor
@@ -99,10 +99,9 @@ def _walk(module: Any, name: str, depth: int = 0) -> Iterator[tuple[str, Module]
     state = meta["state"]
     yield name, state
     for child, inner in state["_modules"].items():
-        if not isinstance(child, str):
-            raise TypeError(f"a module named by a {type(child).__name__}")
+        inner_name = f"{name}.{text(child)}"
         if inner is not None:
-            yield from _walk(inner, f"{name}.{child}", depth + 1)
+            yield from _walk(inner, inner_name, depth + 1)
 
 
 def _weights(modules: Mapping[str, Module]) -> dict[str, StoredTensor]:
@@ -110,7 +109,7 @@ def _weights(modules: Mapping[str, Module]) -> dict[str, StoredTensor]:
     for name, state in modules.items():
         prefix = f"{name}.".partition(".")[2]
         for entry in ("_parameters", "_buffers"):
-            tensors = {f"{prefix}{key}": value for key, value in state[entry].items()}
+            tensors = {f"{prefix}{text(key)}": value for key, value in state[entry].items()}
             found |= {key: value for key, value in tensors.items() if value is not None}
     return _without_filters(_tensors(found))
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.spans import Span
+from sa_helpers.runtime import FILE_FAULTS
 
 MAX_INSTRUCTIONS = 500_000  # the largest published checkpoints need about a fifth of that
 _MAX_TEXT_BYTES = 1 << 26
@@ -113,7 +114,7 @@ class PickleMachine:
             (result,) = self._stack
         except CheckpointError:
             raise
-        except _FAULTS as error:
+        except FILE_FAULTS as error:
             raise CheckpointError(
                 f"{self._path} holds a damaged pickle ({type(error).__name__}: {error}, between "
                 f"bytes {start} and {self.position}). It was cut short or altered; download it "
@@ -405,18 +406,6 @@ class _Reader:
             raise EOFError(f"{length} bytes are announced and {left} are left")
 
 
-_FAULTS = (
-    AttributeError,
-    EOFError,
-    IndexError,
-    KeyError,
-    OverflowError,
-    RecursionError,
-    TypeError,
-    UnicodeError,
-    ValueError,
-    struct.error,
-)
 _NAMES = {ord(opcode.code): opcode.name for opcode in pickletools.opcodes}
 _RUN: dict[int, Callable[[PickleMachine], None]] = {
     code: method

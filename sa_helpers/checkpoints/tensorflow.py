@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sa_helpers.checkpoints.carried import NumpyArray, NumpyScalar, TensorflowNetwork
-from sa_helpers.checkpoints.contents import Contents, plain, renamed
+from sa_helpers.checkpoints.contents import Contents, plain, renamed, text
 from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.names import (
     from_tensorflow,
@@ -86,10 +86,10 @@ def _network(network: Any, name: str, depth: int = 0) -> tuple[dict[str, StoredT
             f"release reads {list(_VERSIONS)}: StyleGAN2 and StyleGAN2-ADA. StyleGAN1 and "
             "progressive GANs have other layers."
         )
-    variables = {_text(key): _array(value, _text(key)) for key, value in state["variables"]}
+    variables = {text(key): _array(value, text(key)) for key, value in state["variables"]}
     settings = dict(state.get("static_kwargs") or {})
     for component, inner in (state.get("components") or {}).items():
-        theirs, their_settings = _network(inner, f"{name}.{_text(component)}", depth + 1)
+        theirs, their_settings = _network(inner, f"{name}.{text(component)}", depth + 1)
         variables |= {f"{component}/{key}": value for key, value in theirs.items()}
         settings = {**their_settings, **settings}
     _check_settings(settings, name)
@@ -104,13 +104,6 @@ def _check_settings(settings: Mapping[str, Any], name: str) -> None:
                 f"{name} has {key} = {plain(given, depth=1)!r}; this book's networks have "
                 f"{accepted[0]!r}. Conditional networks and other architectures are not supported."
             )
-
-
-def _text(name: Any) -> str:
-    """A name from the file; hashing or showing anything else could take for ever."""
-    if not isinstance(name, str):
-        raise TypeError(f"a variable named by a {type(name).__name__}")
-    return name
 
 
 def _array(value: Any, name: str) -> StoredTensor:

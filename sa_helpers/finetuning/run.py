@@ -25,8 +25,8 @@ from sa_helpers.finetuning.trainer import StepReport, Trainer
 FEATURE_NETWORK = "efficientnet-lite0"
 _EVALUATION_SEED = 1_000_000
 _TICK_KIMG = 1.0
-# What a run may change when it continues, because no weight depends on it.
 _STATE = ("settings", "data", "trainer", "losses", "distances", "train_sec")
+# What a run may change when it continues, because no weight depends on it.
 _OUTER_SETTINGS = ("total_kimg", "snapshot_kimg", "evaluation_kimg", "state_kimg")
 _PACKAGES = ("torch", "numpy", "numba")
 

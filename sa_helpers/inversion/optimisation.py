@@ -262,8 +262,7 @@ class _Search:
         settings = self.settings
         optimizer = torch.optim.Adam([self.latents, *self.noise_maps], betas=(0.9, 0.999))
         history: list[Tensor] = []
-        worst = torch.full((len(self.targets),), math.inf)
-        best, waited, was_coarse = worst, 0, True
+        best, waited = torch.full((len(self.targets),), math.inf), 0
         for step in range(num_steps):
             progress = step / num_steps
             for group in optimizer.param_groups:
@@ -276,14 +275,11 @@ class _Search:
             history.append(losses.detach().cpu())
             if report is not None:
                 report(step, float(history[-1].mean()))
-            is_coarse = progress < settings.coarse_share
-            if was_coarse and not is_coarse:
-                best, waited = worst, 0  # The losses before were on another scale.
-            was_coarse = is_coarse
+            if progress < settings.coarse_share:
+                continue  # These losses are on another scale than those that follow.
             waited = 0 if (history[-1] < best).any() else waited + 1
             best = torch.minimum(best, history[-1])
-            is_over = settings.patience is not None and waited >= settings.patience
-            if is_over and not is_coarse:
+            if settings.patience is not None and waited >= settings.patience:
                 break
         return torch.stack(history) if history else torch.zeros(0, len(self.targets))
 

@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = settings_from(options, ReaderSettings)
         for name in options.domains:
-            clay.factor_specs(name)  # An unknown domain is refused before others are rendered,
-        options.path.parent.mkdir(parents=True, exist_ok=True)  # and a folder before the training.
+            clay.factor_specs(name)  # Unknown domains, and folders that cannot be, are refused now.
+        options.path.parent.mkdir(parents=True, exist_ok=True)
         network, scores = _train(options, settings)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
