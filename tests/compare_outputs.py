@@ -237,7 +237,7 @@ def setup_kernel(notebook: IPyNbFile) -> None:
 def _run_silently(kernel: RunningKernel, code: str) -> None:
     asked = kernel.execute_cell_input(code, allow_stdin=False)
     while True:
-        message = kernel.get_message(timeout=KERNEL_TIMEOUT_SEC)
+        message = kernel.get_message("iopub", timeout=KERNEL_TIMEOUT_SEC)
         if message["parent_header"].get("msg_id") != asked:
             continue
         if message["msg_type"] == "error":
