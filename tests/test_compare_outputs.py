@@ -208,8 +208,8 @@ def test_the_plugin_perturbs_weights_when_asked(tmp_path):
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-# The cells whose numbers may differ by more than the default, by notebook and identity; each says in
-# its metadata by how much and why.
+# The cells whose numbers may differ by more than the default, by notebook and identity. Each says
+# in its metadata by how much and why.
 WIDER = {
     "fine_tuning": ["cell-14", "cell-17", "cell-27", "cell-32", "cell-36", "cell-57"],
     "inversion": ["cell-16", "cell-37", "cell-39"],

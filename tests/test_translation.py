@@ -14,6 +14,7 @@ from tiny_networks import tiny_generator
 from sa_helpers import checkpoints, clay, family, images, metrics
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.inversion import (
+    SPACES,
     FoundLatents,
     InversionSettings,
     invert,
