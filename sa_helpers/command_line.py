@@ -2,13 +2,17 @@
 
 import argparse
 import dataclasses
+import sys
 import types
 import typing
 from typing import Any, TypeVar
 
 import torch
 
+from sa_helpers.runtime import shown
+
 Settings = TypeVar("Settings")
+_MAX_ERROR = 2000  # letters
 
 
 def add_settings(parser: argparse._ActionsContainer, kind: type) -> None:
@@ -34,6 +38,18 @@ def settings_from(options: argparse.Namespace, kind: type[Settings]) -> Settings
     """
     values = {field.name: getattr(options, field.name) for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     return kind(**{n: tuple(v) if isinstance(v, list) else v for n, v in values.items()})
+
+
+def refuse(error: BaseException) -> int:
+    """Print an error, without what a terminal would obey, and return the exit status 1.
+
+    What is printed may contain names and text from files that somebody else made.
+    """
+    print(
+        "error: " + shown(str(error) or type(error).__name__, max_length=_MAX_ERROR),
+        file=sys.stderr,
+    )
+    return 1
 
 
 def positive_int(text: str) -> int:

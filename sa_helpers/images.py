@@ -5,24 +5,38 @@ exceed it). Arrays are uint8 NHWC in [0, 255], the form of files and figures. Th
 one that touches PIL.
 """
 
+import contextlib
 import io
+import itertools
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 import torch.nn.functional as functional
 from jaxtyping import Float, UInt8
 from numpy import ndarray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from sa_helpers.runtime import FILE_FAULTS, replacing
+from sa_helpers.runtime import FILE_FAULTS, replacing, shown
 
+MAX_PIXELS = 64_000_000
+"""Pixels of the largest image that is read unasked; decoded, it takes four times as many bytes."""
+
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
+_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BYTES_PER_PIXEL = 4  # of every mode of Pillow's, at most
+_TIFF_TILE_SIDES = (322, 323)
+_TILE_PIXELS = 1 << 20
+_ORIENTATION = 0x0112
 _WHITE = (255, 255, 255, 255)
-# What Pillow raises at files that are no images, broken or too large, found by breaking files.
-_FAULTS = (*FILE_FAULTS, OSError, SyntaxError, Image.DecompressionBombError)
+# What Pillow raises at files that are no images, or broken, found by breaking files.
+_FAULTS = (*FILE_FAULTS, OSError, SyntaxError)
+_PILLOWS_LIMIT = threading.Lock()
 # Full colour resolution: JPEG's usual halving would blur the edges of saturated clay.
 _WRITERS: dict[str, dict[str, Any]] = {
     ".png": {"format": "PNG"},
@@ -72,46 +86,133 @@ def from_uint8(
     return tensor.float().div_(127.5).sub_(1)
 
 
+def is_image_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins like a PNG, JPEG, WebP or TIFF, whatever it is called.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with Path(path).open("rb") as stream:
+        head = stream.read(12)
+    return head.startswith(_BEGINNINGS) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
+
+
 def read_image(
-    path: str | os.PathLike[str], *, img_resolution: int | None = None
+    path: str | os.PathLike[str],
+    *,
+    img_resolution: int | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> UInt8[ndarray, "height width 3"]:
     """Read a file as RGB: EXIF rotation applied, alpha laid over white, grey and 16 bit converted.
 
     Args:
-        path: Any raster format that Pillow reads.
+        path: A PNG, JPEG, WebP or TIFF, whatever its ending; of several pictures the first.
         img_resolution: Side in pixels of a centred square crop, resized with Lanczos; None keeps
             the file's own size and shape.
+        max_pixels: What has more pixels is refused before it is decoded.
 
     Raises:
         FileNotFoundError: No such file.
-        ValueError: The file is no image, is cut short, or holds float pixels.
+        OSError: It cannot be opened.
+        ValueError: It is no such image, is cut short, too large, or holds float pixels.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"There is no image file at '{path}'. Check the path and the working folder."
+            f"There is no image file at '{shown(path)}'. Check the path and the working folder."
         )
-    try:
-        with Image.open(path) as opened:
-            image = _to_rgb(ImageOps.exif_transpose(opened))
-    except _FAULTS as error:
-        raise ValueError(
-            f"'{path}' cannot be read as an image ({error}); expected an intact PNG, JPEG, WebP "
-            "or TIFF. Download or export it again, or delete it from the folder."
-        ) from error
+    with path.open("rb") as stream:
+        image = _decoded(stream, path, max_pixels)
     if img_resolution is not None:
         size = (img_resolution, img_resolution)
         image = ImageOps.fit(image, size, method=Image.Resampling.LANCZOS)
     return np.array(image)
 
 
+def _decoded(stream: BinaryIO, path: Path, max_pixels: int) -> Image.Image:
+    """Decode an image, once its size is known to be bearable."""
+    with _explaining(path):
+        opened = _open(stream)
+        sides = [opened.size, _tile_size(opened)]
+    for width, height in sides:
+        if width * height > max_pixels:
+            _refuse(path, width, height, max_pixels)
+    with _explaining(path):
+        opened.load()
+        orientation = opened.getexif().get(_ORIENTATION)
+        image = _to_rgb(opened)
+        opened.close()
+        image.getexif()[_ORIENTATION] = orientation if isinstance(orientation, int) else 1
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+@contextlib.contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    """Around Pillow only: whatever a broken file makes go wrong in it is one error."""
+    try:
+        yield
+    except MemoryError as error:
+        raise ValueError(
+            f"'{shown(path)}' does not fit into the memory. Make it smaller."
+        ) from error
+    except _FAULTS as error:
+        is_other = isinstance(error, UnidentifiedImageError)
+        cause = "it begins like something else" if is_other else shown(error)
+        raise ValueError(
+            f"'{shown(path)}' cannot be read as an image ({cause}); expected an intact PNG, JPEG, "
+            "WebP or TIFF. Download or export it again, or delete it from the folder."
+        ) from error
+
+
+def _open(stream: BinaryIO) -> Image.Image:
+    """Read the header. Pillow has a limit too, one for all of a process: here ours holds."""
+    with _PILLOWS_LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            # Among further formats is one that starts another program to read a file.
+            return Image.open(stream, formats=_FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _tile_size(opened: Image.Image) -> tuple[int, int]:
+    """Size of the tiles of a TIFF, of which one is decoded at a time, however small the image."""
+    tags = getattr(opened, "tag_v2", {}) if opened.format == "TIFF" else {}
+    width, height = (int(tags.get(side, 1)) for side in _TIFF_TILE_SIDES)
+    return width, height
+
+
+def _refuse(path: Path, width: int, height: int, max_pixels: int) -> None:
+    num_pixels, unit = width * height, _BYTES_PER_PIXEL / 1e6
+    raise ValueError(
+        f"'{shown(path)}' has {width} x {height} pixels, {num_pixels / 1e6:.1f} Mpx, which take "
+        f"{num_pixels * unit:.0f} MB when decoded; expected at most {max_pixels / 1e6:g} Mpx, "
+        f"{max_pixels * unit:.0f} MB. Make it smaller, or allow more: max_pixels={num_pixels} "
+        f"(--max-image-mpx {-(-num_pixels // 10**6)} on the command line)."
+    )
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
+    """Convert in pieces, so that the whole picture is in memory twice at most."""
     if image.mode == "F":
         raise OSError("float pixels have no agreed range; save the file with 8 or 16 bits")
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image.copy()
+    width, height = image.size
+    converted = Image.new("RGB", image.size)
+    step_y, step_x = max(1, _TILE_PIXELS // width), min(width, _TILE_PIXELS)
+    for top, left in itertools.product(range(0, height, step_y), range(0, width, step_x)):
+        right, bottom = min(width, left + step_x), min(height, top + step_y)
+        converted.paste(_tile_to_rgb(image.crop((left, top, right, bottom))), (left, top))
+    return converted
+
+
+def _tile_to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         # Pillow would clip 16-bit grey to 255 instead of scaling it.
-        grey = np.asarray(image).astype(np.float64) / 257
-        return Image.fromarray(np.round(grey).clip(0, 255).astype(np.uint8)).convert("RGB")
+        grey = (np.asarray(image).clip(0, 65535).astype(np.uint32) + 128) // 257
+        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         foreground = image.convert("RGBA")
         canvas = Image.new("RGBA", foreground.size, _WHITE)

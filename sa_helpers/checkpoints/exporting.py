@@ -16,7 +16,7 @@ from sa_helpers.checkpoints.names import (
 from sa_helpers.checkpoints.saving import save_model
 from sa_helpers.networks import Discriminator, Generator
 from sa_helpers.networks.config import block_resolutions
-from sa_helpers.runtime import save_state
+from sa_helpers.runtime import save_torch
 
 Layout = Literal["nvidia", "rosinality"]
 LAYOUTS = ("safetensors", "nvidia", "rosinality")
@@ -87,7 +87,7 @@ def export(
         state = (to_nvidia_state if is_nvidia else to_rosinality_state)(discriminator)
         content["D" if is_nvidia else "d"] = state
     path = Path(path)
-    save_state(path, content)
+    save_torch(path, content)
     return path
 
 

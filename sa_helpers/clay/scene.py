@@ -116,8 +116,10 @@ class Scene:
         fixed = np.asarray(pivot)
         self._shift = self._shift + self._turn @ (fixed - turn @ fixed)
         self._turn = self._turn @ turn
-        yield
-        self._turn, self._shift = outer
+        try:
+            yield
+        finally:
+            self._turn, self._shift = outer
 
     def start_group(self, *, blend: float = 0.01, edge: float = 0.02) -> None:
         """Begin a group: it joins what stands before with a fillet of radius `blend`.

@@ -8,6 +8,7 @@ regions of a group of domains, and `channels/<model>.npz` tells what the channel
 """
 
 import functools
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.inversion import FoundLatents, LatentEncoder, load_encoder, load_latents
 from sa_helpers.recognition import VIEWS, AttributeNetwork, Segmenter, load_reader, put_right
+from sa_helpers.runtime import version_of
+from sa_helpers.survey import ChannelSurvey, load_survey
 from sa_helpers.translation import Translator, load_translator
 
 _HOW = "Train one with `python -m sa_helpers.recognition {kind} {path} {domain}`."
@@ -27,8 +30,7 @@ class Readers:
     A domain that is a view of another one, such as `human_right`, has no reader of factors of its
     own: the other domain's reads its images after they were put right.
 
-    Everything raises `ValueError` where the family has no such network, and `CheckpointError` where
-    its file is damaged.
+    Everything raises `CheckpointError` where the family has no such network, or its file is damaged.
 
     Attributes:
         folder: Of the family.
@@ -45,6 +47,11 @@ class Readers:
         if self.domain not in VIEWS:
             return network
         return network.through(functools.partial(put_right, domain=self.domain))
+
+    @property
+    def can_read_factors(self) -> bool:
+        """Whether the family has a network for them, intact or not."""
+        return self._attributes_path.is_file()
 
     @property
     def attribute_scores(self) -> dict[str, dict[str, float]]:
@@ -71,13 +78,16 @@ class Readers:
         return dict(self._segmenter[1]["scores"][self.domain])
 
     @property
+    def _attributes_path(self) -> Path:
+        return self.folder / "readers" / f"{VIEWS.get(self.domain, self.domain)}.safetensors"
+
+    @property
     def _attributes(self) -> tuple[AttributeNetwork, dict[str, Any]]:
-        domain = VIEWS.get(self.domain, self.domain)
-        path = self.folder / "readers" / f"{domain}.safetensors"
-        network, record = _load(path) if path.is_file() else (None, {})
+        path = self._attributes_path
+        network, record = _load_reader(path) if path.is_file() else (None, {})
         if not isinstance(network, AttributeNetwork):
-            how = _HOW.format(kind="attributes", path=path, domain=domain)
-            raise ValueError(
+            how = _HOW.format(kind="attributes", path=path, domain=path.stem)
+            raise CheckpointError(
                 f'The family in {self.folder} reads no factors of "{self.domain}". {how}'
             )
         return network, record
@@ -85,12 +95,14 @@ class Readers:
     @property
     def _segmenter(self) -> tuple[Segmenter, dict[str, Any]]:
         for path in sorted((self.folder / "readers").glob("segmenter_*.safetensors")):
-            network, record = _load(path)
-            if self.domain in record["domains"] and isinstance(network, Segmenter):
+            network, record = _load_reader(path)
+            if isinstance(network, Segmenter) and self.domain in record.get("domains", ()):
                 return network, record
         path = self.folder / "readers" / "segmenter_mine.safetensors"
         how = _HOW.format(kind="segmenter", path=path, domain=self.domain)
-        raise ValueError(f'The family in {self.folder} has no segmenter for "{self.domain}". {how}')
+        raise CheckpointError(
+            f'The family in {self.folder} has no segmenter for "{self.domain}". {how}'
+        )
 
 
 def encoder_path(folder: Path, name: str) -> Path:
@@ -116,7 +128,7 @@ def open_encoder(path: Path, *, model_path: Path, sha256: str) -> LatentEncoder:
             f"`{command}`, or invert by optimisation."
         )
     encoder, record = load_encoder(path)
-    if record["model"]["sha256"] != sha256:
+    if _model_of(record) != sha256:
         raise CheckpointError(
             f"{path} was trained for other weights than those of {model_path}. Train it again with "
             f"`{command}`, or invert by optimisation."
@@ -124,9 +136,36 @@ def open_encoder(path: Path, *, model_path: Path, sha256: str) -> LatentEncoder:
     return encoder
 
 
+def _model_of(record: Mapping[str, Any]) -> Any:
+    """Digest of the weights that a companion was made for, as far as its record says it."""
+    model = record.get("model")
+    return model.get("sha256") if isinstance(model, dict) else None
+
+
 def survey_path(folder: Path, name: str) -> Path:
     """Where the survey of a model lies, or would lie."""
     return folder / "channels" / f"{name}.npz"
+
+
+def open_survey(folder: Path, name: str, *, sha256: str) -> ChannelSurvey:
+    """Open the survey of a model's channels.
+
+    Args:
+        folder: Of the family.
+        name: Of the model.
+        sha256: Of the model's weights, which have to be those that were surveyed.
+
+    Raises:
+        CheckpointError: There is none, it is damaged, or it is of other weights.
+    """
+    path = survey_path(folder, name)
+    survey = load_survey(path)
+    if survey.provenance.get("sha256") != sha256:
+        raise CheckpointError(
+            f"{path} is a survey of other weights than those of {name}. Survey them with "
+            f"`python -m sa_helpers.family survey {folder} {name}`."
+        )
+    return survey
 
 
 def open_latents(folder: Path, name: str, *, space: str, sha256: str) -> FoundLatents:
@@ -161,6 +200,10 @@ def open_translator(folder: Path, source: str, target: str) -> Translator:
     return load_translator(path)[0]
 
 
+def _load_reader(path: Path) -> tuple[AttributeNetwork | Segmenter, dict[str, Any]]:
+    return _load(path, version_of(path))
+
+
 @functools.lru_cache(maxsize=16)
-def _load(path: Path) -> tuple[AttributeNetwork | Segmenter, dict[str, Any]]:
+def _load(path: Path, _: Hashable) -> tuple[AttributeNetwork | Segmenter, dict[str, Any]]:
     return load_reader(path)

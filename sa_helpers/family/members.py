@@ -1,7 +1,7 @@
 """The models of a family, opened when asked for."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,13 @@ from typing import Any
 from sa_helpers import checkpoints
 from sa_helpers.blending import weight_change
 from sa_helpers.checkpoints import CheckpointError, LoadedModel
+from sa_helpers.checkpoints.own_format import model_files
 from sa_helpers.family import companions
 from sa_helpers.family.downloads import DownloadError, download
 from sa_helpers.family.listing import Listing
 from sa_helpers.inversion import FoundLatents, ImageEncoder
 from sa_helpers.networks import Encoder, Generator
+from sa_helpers.runtime import version_of
 from sa_helpers.survey import ChannelSurvey, load_survey
 from sa_helpers.translation import Translator
 
@@ -302,10 +304,13 @@ class Family:
 
         Raises:
             ValueError: No such model.
-            CheckpointError: It was not surveyed; the message says how to do it.
+            CheckpointError: It was not surveyed, or the survey is of other weights; the message says
+                how to do it.
         """
         self.record(name)
-        return load_survey(companions.survey_path(self.folder, name))
+        if not self.has_survey(name):  # said without opening the model
+            return load_survey(companions.survey_path(self.folder, name))
+        return companions.open_survey(self.folder, name, sha256=self.sha256(name))
 
     def training_kimg(self, name: str) -> float:
         """Kimg that a model has seen since it left another model of the family, or random weights.
@@ -370,15 +375,24 @@ class Family:
         return [(0.0, parent), *self.snapshots(name), (kimg, child)]
 
 
-@functools.lru_cache(maxsize=64)
 def _open(path: Path) -> LoadedModel:
+    """Open a model once for all callers, and anew where its files are others by now."""
+    return _open_version(path, version_of(path, *model_files(path)))
+
+
+@functools.lru_cache(maxsize=64)
+def _open_version(path: Path, _: Hashable) -> LoadedModel:
     loaded = checkpoints.load(path, parts=())
     loaded.generator.requires_grad_(False)
     return loaded
 
 
-@functools.lru_cache(maxsize=8)
 def _open_own_encoder(path: Path) -> Encoder | None:
+    return _open_own_encoder_version(path, version_of(path, *model_files(path)))
+
+
+@functools.lru_cache(maxsize=8)
+def _open_own_encoder_version(path: Path, _: Hashable) -> Encoder | None:
     if _open(path).description.encoder is None:
         return None
     encoder = checkpoints.load(path, parts=("encoder",)).encoder

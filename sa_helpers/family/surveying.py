@@ -21,8 +21,8 @@ def survey_model(models: Family, name: str, seeds: Sequence[int]) -> ChannelSurv
         seeds: Of the images.
 
     Raises:
-        ValueError: No such model, or no segmenter for its domain.
-        CheckpointError: A reader is damaged.
+        ValueError: No such model, or one of no domain of the clay world.
+        CheckpointError: There is no segmenter for its domain, or a reader is damaged.
     """
     survey = survey_channels(
         models.model(name),
@@ -50,12 +50,8 @@ def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) ->
 
 
 def _attributes(models: Family, name: str) -> AttributeNetwork | None:
-    try:
-        return models.readers(name).attributes
-    except CheckpointError:  # damaged, which is a ValueError as well
-        raise
-    except ValueError:
-        return None
+    readers = models.readers(name)
+    return readers.attributes if readers.can_read_factors else None
 
 
 def _is_current(models: Family, name: str, seeds: Sequence[int]) -> bool:
@@ -65,8 +61,7 @@ def _is_current(models: Family, name: str, seeds: Sequence[int]) -> bool:
         return False
     provenance = survey.provenance
     return (
-        bool(survey.factors) == (_attributes(models, name) is not None)
-        and provenance["sha256"] == models.sha256(name)
+        bool(survey.factors) == models.readers(name).can_read_factors
         and provenance["seeds"] == list(seeds)
         and provenance["truncation_psi"] == TRUNCATION_PSI
     )

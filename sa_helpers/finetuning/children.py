@@ -1,7 +1,6 @@
 """Make a child step by step, and judge it on the way: what a notebook needs to train live."""
 
 import copy
-import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -162,8 +161,8 @@ def _kernel_distances(
         return images.resize(batch, img_resolution=img_resolution)
 
     real = metrics.cached_features(
-        f"{img_resolution} px of {hashlib.sha256(domain.array.tobytes()).hexdigest()}",
-        lambda: reduced(images.from_uint8(domain.array)),
+        f"{img_resolution} px of {domain.sha256}",
+        lambda: map(reduced, domain.batches()),
         network=FEATURE_NETWORK,
     )
     fake = metrics.extract_features(reduced(generated), network=FEATURE_NETWORK)

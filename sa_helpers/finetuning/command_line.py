@@ -9,10 +9,12 @@ from typing import Any
 
 import torch
 
-from sa_helpers import checkpoints, runtime
+from sa_helpers import checkpoints, images, runtime
 from sa_helpers.command_line import (
     add_num_threads,
     add_settings,
+    positive_int,
+    refuse,
     settings_from,
     use_num_threads,
 )
@@ -44,10 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _run(options, command=shlex.join(arguments if arguments is not None else sys.argv[1:]))
     except (ValueError, OSError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return refuse(error)
     except KeyboardInterrupt:
-        print("interrupted; the same command continues from the last state", file=sys.stderr)
+        is_kept = (options.folder / "state.pt").is_file()
+        what = "continues from the last state" if is_kept else "starts anew: no state was saved yet"
+        print(f"interrupted; the same command {what}", file=sys.stderr)
         return 130
     return 0
 
@@ -66,6 +69,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--first-seed", type=int, default=0, help="seed of the first clay image (default 0)"
+    )
+    parser.add_argument(
+        "--max-image-mpx",
+        type=positive_int,
+        default=images.MAX_PIXELS // 10**6,
+        help="megapixels of the largest image of the folder that is read (default %(default)s)",
     )
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--parent", type=Path, help="model to fine-tune")
@@ -90,6 +99,7 @@ def _run(options: argparse.Namespace, *, command: str) -> None:
     device = runtime.named_device(options.device) if options.device else runtime.default_device()
     generator, discriminator, parent = _initial_networks(options, seed=settings.seed)
     data = _training_images(options, img_resolution=generator.config.img_resolution)
+    print(f"images: {data.summary}", flush=True)
     trainer = Trainer(
         generator=generator,
         discriminator=discriminator,
@@ -159,4 +169,8 @@ def _training_images(options: argparse.Namespace, *, img_resolution: int) -> Tra
             img_resolution=img_resolution,
             first_seed=options.first_seed,
         )
-    return folder_images(Path(options.data), img_resolution=img_resolution)
+    return folder_images(
+        Path(options.data),
+        img_resolution=img_resolution,
+        max_pixels=options.max_image_mpx * 10**6,
+    )

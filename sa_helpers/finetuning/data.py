@@ -4,10 +4,10 @@ Both end as one uint8 array on disk that is mapped into memory, so a data set la
 memory works and a second run starts at once.
 """
 
+import functools
 import hashlib
-import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from sa_helpers import clay, images, runtime
+from sa_helpers.finetuning.image_folders import FolderContent, look_into
+from sa_helpers.finetuning.stored_images import Images, Notes, blocks, stored_images
+from sa_helpers.runtime import shown
 
-# Files that lie beside images without being meant as such: licences, notes, tables.
-_COMPANION_SUFFIXES = frozenset({"", ".csv", ".json", ".md", ".toml", ".txt", ".yaml", ".yml"})
 _RENDER_RESOLUTION = 128
 _RENDER_CHUNK = 256
 _NUM_COMPARED = 8
 _ROUNDING_LEVELS = 0.25
+_NUM_NAMED = 20  # files that are left out, in logs, records and summaries; the rest is counted
 
 
 @dataclass(frozen=True)
@@ -32,17 +34,30 @@ class TrainingImages:
 
     Args:
         array: The images, channels last, possibly mapped from disk.
-        description: Where they come from; two sets with equal descriptions hold equal images.
-        left_out: Files of the folder that could not be read, with the reason of each.
+        description: What they are; two sets with equal descriptions hold equal images.
+        left_out: What of the folder is not used, with the reason of each.
+        origin: Where they were found, for the record; it may differ where the images are equal.
     """
 
     array: UInt8[np.ndarray, "num_images size size 3"]
     description: dict[str, Any]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of images, mirrored copies not counted."""
         return len(self.array)
+
+    @property
+    def summary(self) -> str:
+        """What was found, used and left out, in a sentence."""
+        files = self.origin.get("files")
+        if files is None:
+            return f"{len(self)} images"
+        return (
+            f"{files['found']} files found: {files['used']} images used, {files['left_out']} left "
+            f"out, {files['texts']} texts; {files['hidden']} hidden files or folders not looked at"
+        )
 
     @property
     def img_resolution(self) -> int:
@@ -61,7 +76,25 @@ class TrainingImages:
                 f"The positions {chosen} were asked of {len(self)} images; expected one or more, "
                 f"from 0 to {len(self) - 1}."
             )
-        return TrainingImages(self.array[chosen], {**self.description, "taken": chosen})
+        taken = {**self.description, "taken": chosen}
+        return TrainingImages(self.array[chosen], taken, origin=self.origin)
+
+    def batches(self) -> Iterator[Float[Tensor, "batch 3 size size"]]:
+        """All images in their order, a few at a time."""
+        return map(images.from_uint8, blocks(self.array))
+
+    def first(self, num_images: int) -> "TrainingImages":
+        """The first images, or all if there are fewer; nothing is copied."""
+        description = {**self.description, "first": num_images}
+        return TrainingImages(self.array[:num_images], description, origin=self.origin)
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Digest of all bytes of the images."""
+        digest = hashlib.sha256()
+        for block in blocks(self.array):
+            digest.update(np.ascontiguousarray(block).data)
+        return digest.hexdigest()
 
     def batch(
         self, step: int, *, batch_size: int, seed: int, is_mirrored: bool
@@ -101,6 +134,7 @@ def clay_images(
 
     Raises:
         ValueError: Unknown domain, or a resolution that does not divide 128.
+        OSError: They cannot be kept; where the disk is full, path and needed room are stated.
     """
     if img_resolution < 1 or _RENDER_RESOLUTION % img_resolution:
         raise ValueError(
@@ -114,15 +148,34 @@ def clay_images(
         "first_seed": first_seed,
     }
     seeds = range(first_seed, first_seed + num_images)
-    rendered = _cached(
-        description,
-        clay.render(domain, seeds[:_NUM_COMPARED]).images,
-        lambda: (clay.render(domain, chunk).images for chunk in _chunks(domain, seeds)),
-        shape=(num_images, _RENDER_RESOLUTION, _RENDER_RESOLUTION, 3),
-        folder=cache_dir or runtime.cache_dir() / "training_images",
+    first = clay.render(domain, seeds[:_NUM_COMPARED]).images
+    where = {"max_images": num_images, "folder": cache_dir or _default_folder()}
+
+    def rendered() -> Images:
+        return stored_images(
+            description,
+            lambda _: (clay.render(domain, chunk).images for chunk in _chunks(domain, seeds)),
+            img_resolution=_RENDER_RESOLUTION,
+            is_current=lambda found: _begins_with(found, first),
+            **where,
+        )[0]
+
+    whole = {**description, "img_resolution": img_resolution}
+    factor = _RENDER_RESOLUTION // img_resolution
+    if factor == 1:
+        return TrainingImages(rendered(), whole)
+    array, _ = stored_images(
+        whole,
+        lambda _: (_averaged(block, factor=factor) for block in blocks(rendered())),
+        img_resolution=img_resolution,
+        is_current=lambda found: _begins_with(found, _averaged(first, factor=factor)),
+        **where,
     )
-    averaged = _average_down(rendered, factor=_RENDER_RESOLUTION // img_resolution)
-    return TrainingImages(averaged, {**description, "img_resolution": img_resolution})
+    return TrainingImages(array, whole)
+
+
+def _default_folder() -> Path:
+    return runtime.cache_dir() / "training_images"
 
 
 def _chunks(domain: str, seeds: range) -> Iterator[range]:
@@ -131,100 +184,103 @@ def _chunks(domain: str, seeds: range) -> Iterator[range]:
         yield seeds[start : start + _RENDER_CHUNK]
 
 
-def folder_images(folder: Path, *, img_resolution: int) -> TrainingImages:
+def _averaged(array: np.ndarray, *, factor: int) -> np.ndarray:
+    """Mean over blocks of `factor` pixels."""
+    size = array.shape[1] // factor
+    pieces = array.reshape(len(array), size, factor, size, factor, 3)
+    return np.rint(pieces.mean(axis=(2, 4))).astype(np.uint8)
+
+
+def _begins_with(array: np.ndarray, first_images: np.ndarray) -> bool:
+    """Whether these are the first images, beyond the rounding that differs between processors."""
+    difference = array[: len(first_images)].astype(np.float32) - first_images
+    return bool(np.abs(difference).mean() < _ROUNDING_LEVELS)
+
+
+def folder_images(
+    folder: Path,
+    *,
+    img_resolution: int,
+    max_pixels: int = images.MAX_PIXELS,
+    cache_dir: Path | None = None,
+) -> TrainingImages:
     """Read every image below `folder`, cut to a centred square and resized.
 
-    Any size, shape and format that Pillow reads will do; see `images.read_image`. Files that cannot
-    be read are named in a warning of the log and in `left_out`. Hidden files and texts such as a
-    licence are passed over.
+    PNG, JPEG, WebP and TIFF of any size and shape, told by their content, not by their names; see
+    `images.read_image`. A linked folder is followed once, and of equal files the first is used.
+    What cannot be read is named in a warning of the log and, with all else that is not used, in
+    `left_out`. Hidden files and texts such as a licence are passed over.
 
     Raises:
         FileNotFoundError: No such folder, or no readable image in it.
         NotADirectoryError: A file, such as an archive.
+        OSError: The images cannot be kept; where the disk is full, path and needed room are stated.
     """
-    paths = _candidates(folder)
-    readable: list[np.ndarray] = []
-    left_out: dict[str, str] = {}
-    for path in runtime.progress(paths, desc=f"reading {folder.name}"):
-        try:
-            readable.append(images.read_image(path, img_resolution=img_resolution))
-        except (OSError, ValueError) as error:
-            left_out[path.relative_to(folder).as_posix()] = str(error)
-    for name, reason in left_out.items():
-        logging.getLogger(__name__).warning("left out %s: %s", name, reason)
-    if not readable:
-        raise FileNotFoundError(
-            f"{folder} holds no readable image, and {len(left_out)} other files; put images there, "
-            "such as PNG, JPEG or WebP. Convert HEIC and raw photographs, and take the single "
-            "frames of videos."
-        )
-    array = np.stack(readable)
+    content = look_into(folder)
+    key = {
+        "kind": "folder",
+        "files": content.digests,
+        "img_resolution": img_resolution,
+        "max_pixels": max_pixels,
+    }
+    array, notes = stored_images(
+        key,
+        lambda notes: _prepared(content, notes, img_resolution, max_pixels),
+        img_resolution=img_resolution,
+        max_images=len(content.images),
+        folder=cache_dir or _default_folder(),
+    )
+    unreadable = {content.name(content.images[int(i)]): why for i, why in notes["unread"].items()}
+    left_out = dict(sorted({**content.left_out, **unreadable}.items()))
+    _warn(left_out)
     description = {
         "kind": "folder",
-        "name": folder.name,
-        "num_images": len(readable),
+        "num_images": len(array),
         "img_resolution": img_resolution,
-        "sha256": hashlib.sha256(array.tobytes()).hexdigest(),
+        "sha256": notes["sha256"],
     }
-    return TrainingImages(array, description, left_out)
+    return TrainingImages(array, description, left_out, _origin(content, left_out, len(array)))
 
 
-def _candidates(folder: Path) -> list[Path]:
-    """Files below a folder that could be meant as images, in a stable order."""
-    if folder.is_file():
-        raise NotADirectoryError(
-            f"{folder} is a file; expected a folder of images. Unpack an archive first."
-        )
-    if not folder.is_dir():
+def _prepared(
+    content: FolderContent, notes: Notes, img_resolution: int, max_pixels: int
+) -> Iterator[np.ndarray]:
+    """Read the images one by one, and note why some cannot be read."""
+    unread: dict[str, str] = {}
+    notes["unread"] = unread
+    paths = runtime.progress(content.images, desc=f"reading {shown(content.folder.name)}")
+    for index, path in enumerate(paths):
+        try:
+            array = images.read_image(path, img_resolution=img_resolution, max_pixels=max_pixels)
+        except (OSError, ValueError) as error:
+            unread[str(index)] = str(error).replace(f"'{shown(path)}'", "it")
+        else:
+            yield array[None]
+    if len(unread) == len(content.images):
         raise FileNotFoundError(
-            f"There is no folder at {folder}. Check the path and the working folder."
+            f"{shown(content.folder)} holds no readable image, and "
+            f"{len(unread) + len(content.left_out)} other files; put images there: PNG, JPEG, WebP "
+            "or TIFF. Convert HEIC and raw photographs, and take the single frames of videos."
         )
-    inside = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
-    return [
-        folder / path
-        for path in inside
-        if path.suffix.lower() not in _COMPANION_SUFFIXES
-        and not any(part.startswith(".") for part in path.parts)
-    ]
 
 
-def _average_down(array: np.ndarray, *, factor: int) -> np.ndarray:
-    """Mean over blocks of `factor` pixels, a chunk of images at a time to bound the memory."""
-    if factor == 1:
-        return array
-    n, size = len(array), array.shape[1] // factor
-    averaged = np.empty((n, size, size, 3), np.uint8)
-    for start in range(0, n, _RENDER_CHUNK):
-        chunk = array[start : start + _RENDER_CHUNK]
-        blocks = chunk.reshape(len(chunk), size, factor, size, factor, 3)
-        averaged[start : start + len(chunk)] = np.rint(blocks.mean(axis=(2, 4)))
-    return averaged
+def _warn(left_out: Mapping[str, str]) -> None:
+    logger = logging.getLogger(__name__)
+    for name, reason in list(left_out.items())[:_NUM_NAMED]:
+        logger.warning("left out %s: %s", name, reason)
+    if len(left_out) > _NUM_NAMED:
+        logger.warning("left out %d more", len(left_out) - _NUM_NAMED)
 
 
-def _cached(
-    description: dict[str, Any],
-    first_images: np.ndarray,
-    chunks: Callable[[], Iterator[np.ndarray]],
-    *,
-    shape: tuple[int, int, int, int],
-    folder: Path,
-) -> np.ndarray:
-    """Map the array of `description` from the cache, writing it where it is missing or outdated.
-
-    It is outdated where it begins with other images than `first_images`, beyond the rounding that
-    differs between processors.
-    """
-    key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:24]
-    path = folder / f"{key}.npy"
-    if not path.exists() or not _begins_with(np.load(path, mmap_mode="r"), first_images):
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        with runtime.replacing(path) as stream:
-            np.lib.format.write_array_header_1_0(stream, header)
-            for chunk in chunks():
-                stream.write(chunk.astype(np.uint8, copy=False).tobytes())
-    return np.load(path, mmap_mode="r")
-
-
-def _begins_with(array: np.ndarray, first_images: np.ndarray) -> bool:
-    difference = array[: len(first_images)].astype(np.float32) - first_images
-    return bool(np.abs(difference).mean() < _ROUNDING_LEVELS)
+def _origin(content: FolderContent, left_out: Mapping[str, str], num_images: int) -> dict[str, Any]:
+    return {
+        "name": shown(content.folder.absolute().name),
+        "files": {
+            "found": num_images + len(left_out) + len(content.others),
+            "used": num_images,
+            "left_out": len(left_out),
+            "texts": len(content.others),
+            "hidden": content.num_hidden,
+        },
+        "left_out": dict(list(left_out.items())[:_NUM_NAMED]),
+    }

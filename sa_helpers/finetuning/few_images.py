@@ -23,7 +23,7 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from sa_helpers import checkpoints, images, metrics, runtime
-from sa_helpers.command_line import positive_int, use_num_threads
+from sa_helpers.command_line import positive_int, refuse, use_num_threads
 from sa_helpers.finetuning.children import Judgement, child_trainer, judge, train_until
 from sa_helpers.finetuning.data import TrainingImages, folder_images
 from sa_helpers.finetuning.emoji import FLUENT_EMOJI
@@ -253,8 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _make_records(options)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return refuse(error)
     return 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from sa_helpers import checkpoints
-from sa_helpers.command_line import add_num_threads
+from sa_helpers.command_line import add_num_threads, refuse
 from sa_helpers.finetuning.command_line import main as train
 from sa_helpers.finetuning.quality import measure_quality
 from sa_helpers.finetuning.recipes import Recipe, in_order, read_recipes
@@ -31,8 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         recipes = read_recipes(family / "recipes.toml")
         chosen = in_order(recipes, options.names or list(recipes))
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return refuse(error)
     _announce(chosen, family)
     for recipe in chosen:
         print(f"== {recipe.name}", flush=True)

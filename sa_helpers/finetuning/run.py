@@ -7,10 +7,12 @@ snapshots/<kimg>.*    the averaged generator at the kimg that the settings name
 model.*               the finished pair of networks
 """
 
+import functools
 import json
+import math
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import astuple
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,16 +20,18 @@ from typing import Any
 import numpy as np
 
 from sa_helpers import checkpoints, images, metrics, runtime
+from sa_helpers.finetuning.data import TrainingImages
 from sa_helpers.finetuning.sampling import sample_images, sample_sheet
-from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import StepReport, Trainer
 
 FEATURE_NETWORK = "efficientnet-lite0"
 _EVALUATION_SEED = 1_000_000
 _TICK_KIMG = 1.0
-_STATE = ("settings", "data", "trainer", "losses", "distances", "train_sec")
+_EVALUATION_CHUNK = 50
 # What a run may change when it continues, because no weight depends on it.
 _OUTER_SETTINGS = ("total_kimg", "snapshot_kimg", "evaluation_kimg", "state_kimg")
+# What makes a parent: not its name or place, nor how long it took.
+_PARENTHOOD = ("sha256", "is_grown", "is_shrunk")
 _PACKAGES = ("torch", "numpy", "numba")
 
 
@@ -37,12 +41,14 @@ class Run:
     Args:
         trainer: A fresh trainer; a state in `folder` is loaded into it.
         folder: Where the run lives; made if missing.
-        provenance: What else the record holds: parent, command line, thread count.
+        provenance: What else the record holds: parent, command line, thread count. A run belongs to
+            its parent, by the digest of the weights.
         num_evaluation_images: Generated and real images in each distance.
         report: Called with one line of progress about every kimg.
 
     Raises:
-        ValueError: The state in `folder` belongs to other settings or other images.
+        ValueError: The state in `folder` is damaged, or belongs to another parent, other settings
+            or other images; the message names the difference.
     """
 
     def __init__(
@@ -60,7 +66,9 @@ class Run:
         self.losses: list[dict[str, float]] = []
         self.distances: list[dict[str, float]] = []
         self.train_sec = 0.0
+        self._ticks, self._started = _Averages(), 0.0
         folder.mkdir(parents=True, exist_ok=True)
+        runtime.remove_abandoned(folder, is_recursive=True)
         if self._state_path.exists():
             self._load_state()
 
@@ -76,25 +84,19 @@ class Run:
             return self.folder / "model.safetensors"
         if not self.distances:
             self._evaluate()
-        last_time, last_seen, ticks = time.monotonic(), self._kimg, _Averages()
+        self._started = time.monotonic()
         while self._kimg < settings.total_kimg:
             before = self._kimg
-            ticks.add(self.trainer.step())
-            if _passes(before, self._kimg, _TICK_KIMG):
-                now = time.monotonic()
-                self.train_sec += now - last_time
-                speed = (self._kimg - last_seen) * 1000 / max(now - last_time, 1e-9)
-                self._tick(ticks, images_per_sec=speed)
-                last_time, last_seen, ticks = time.monotonic(), self._kimg, _Averages()
+            self._ticks.add(self.trainer.step())
+            is_last = self._kimg >= settings.total_kimg
+            if is_last or _passes(before, self._kimg, _TICK_KIMG):
+                self._tick()
             self._keep_snapshots(before)
-            if _passes(before, self._kimg, settings.evaluation_kimg):
-                self._evaluate()
-                last_time, last_seen = time.monotonic(), self._kimg
-            if _passes(before, self._kimg, settings.state_kimg):
-                self._save_state()
-        if self.distances[-1]["kimg"] < self._kimg:
-            self._evaluate()
-        self._save_state()
+            if is_last or _passes(before, self._kimg, settings.evaluation_kimg):
+                self._pause_for(self._evaluate)
+            if is_last or _passes(before, self._kimg, settings.state_kimg):
+                self._pause_for(self._save_state)
+        self._save_record()  # a stop after the last state may have left an older one
         return self._save_model()
 
     @property
@@ -103,7 +105,7 @@ class Run:
         trainer = self.trainer
         return {
             **self.provenance,
-            "data": trainer.data.description,
+            "data": {**trainer.data.description, **trainer.data.origin},
             "settings": trainer.settings.to_dict(),
             "dtype": str(trainer.dtype).removeprefix("torch."),
             "device": trainer.device.type,
@@ -114,6 +116,7 @@ class Run:
             "distance": {
                 "name": f"Fréchet distance, {metrics.describe(FEATURE_NETWORK)}",
                 "num_images": self.num_evaluation_images,
+                "num_real_images": len(self._reals),
                 "curve": self.distances,
             },
         }
@@ -136,18 +139,39 @@ class Run:
     def _state_path(self) -> Path:
         return self.folder / "state.pt"
 
-    def _tick(self, ticks: "_Averages", *, images_per_sec: float) -> None:
-        means = ticks.means()
-        speed = round(images_per_sec, 1)
-        self.losses.append({"kimg": self._kimg, **means, "images_per_sec": speed})
+    @functools.cached_property
+    def _reals(self) -> TrainingImages:
+        """The images that generated ones are compared with."""
+        return self.trainer.data.first(self.num_evaluation_images)
+
+    def _count_time(self) -> None:
+        now = time.monotonic()
+        self.train_sec += now - self._started
+        self._started = now
+
+    def _pause_for(self, task: Callable[[], None]) -> None:
+        """Do something whose time does not count as training."""
+        self._count_time()
+        task()
+        self._started = time.monotonic()
+
+    def _tick(self) -> None:
+        """Note and report what happened since the last tick."""
+        self._count_time()
+        means, count = self._ticks.means(), self._ticks.num_steps
+        sec = max(self.train_sec - self._ticks.since_sec, 1e-9)
+        speed = count * self.trainer.settings.batch_size / sec
+        p = self.trainer.ada_probability
+        row = {**means, "ada_probability": round(p, 4), "images_per_sec": round(speed, 1)}
+        self.losses.append({"kimg": self._kimg, **row})
         total = self.trainer.settings.total_kimg
-        left_sec = max(0.0, total - self._kimg) * 1000 / images_per_sec
+        left_sec = max(0.0, total - self._kimg) * 1000 / speed
         self.report(
             f"kimg {self._kimg:.1f}/{total:g}  G {means['generator']:.3f}  "
             f"D {means['discriminator']:.3f}  sign {means['real_sign']:.2f}  "
-            f"ADA p {self.trainer.ada_probability:.2f}  {images_per_sec:.1f} images/s  "
-            f"{left_sec / 60:.0f} min left"
+            f"ADA p {p:.2f}  {speed:.1f} images/s  {left_sec / 60:.0f} min left"
         )
+        self._ticks = _Averages(since_sec=self.train_sec)
 
     def _keep_snapshots(self, before_kimg: float) -> None:
         for kimg in self.trainer.settings.snapshot_kimg:
@@ -160,15 +184,12 @@ class Run:
 
     def _evaluate(self) -> None:
         """Measure the distance to the data and draw a sheet, with the averaged generator."""
-        generator, data = self.trainer.generator_ema, self.trainer.data
-        count = min(self.num_evaluation_images, len(data))
-        real = metrics.cached_features(
-            json.dumps({**data.description, "evaluated": count}, sort_keys=True),
-            lambda: images.from_uint8(np.asarray(data.array[:count])),
-            network=FEATURE_NETWORK,
-        )
+        generator, reals = self.trainer.generator_ema, self._reals
+        key = f"{len(reals)} images of {reals.img_resolution} px: {reals.sha256}"
+        real = metrics.cached_features(key, reals.batches, network=FEATURE_NETWORK)
         seeds = range(_EVALUATION_SEED, _EVALUATION_SEED + self.num_evaluation_images)
-        chunks = (seeds[i : i + 50] for i in range(0, len(seeds), 50))
+        step = _EVALUATION_CHUNK
+        chunks = (seeds[i : i + step] for i in range(0, len(seeds), step))
         dtype = self.trainer.dtype
         batches = (sample_images(generator, c, truncation_psi=1.0, dtype=dtype) for c in chunks)
         fake = metrics.extract_features(batches, network=FEATURE_NETWORK)
@@ -179,30 +200,61 @@ class Run:
         images.write_image(self.folder / "sheets" / f"{self._kimg:07.1f}.jpg", sheet)
 
     def _save_state(self) -> None:
-        state = {
+        runtime.save_state(self._state_path, self._state())
+        self._save_record()
+
+    def _save_record(self) -> None:
+        record = json.dumps(self.record, indent=1, ensure_ascii=False) + "\n"
+        with runtime.replacing(self.folder / "record.json") as file:
+            # A name of a file may hold what is no text; JSON writes it with a backslash as well.
+            file.write(record.encode(errors="backslashreplace"))
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "parent": self.provenance.get("parent"),
             "settings": self.trainer.settings.to_dict(),
-            "data": self.trainer.data.description,
+            "data": dict(self.trainer.data.description),
+            "num_evaluation_images": self.num_evaluation_images,
             "trainer": self.trainer.state_dict(),
             "losses": self.losses,
             "distances": self.distances,
             "train_sec": self.train_sec,
+            "ticks": self._ticks.to_dict(),
         }
-        runtime.save_state(self._state_path, state)
-        record = json.dumps(self.record, indent=1, ensure_ascii=False) + "\n"
-        with runtime.replacing(self.folder / "record.json") as file:
-            file.write(record.encode())
 
     def _load_state(self) -> None:
-        state = runtime.load_state(self._state_path, keys=_STATE)
-        settings = TrainingSettings.from_dict(state["settings"])
-        given = self.trainer.settings
-        comparable = replace(settings, **{name: getattr(given, name) for name in _OUTER_SETTINGS})
-        _require_same("settings", comparable.to_dict(), given.to_dict(), self.folder)
-        _require_same("images", state["data"], self.trainer.data.description, self.folder)
+        fresh = self._state()
+        state = runtime.load_state(self._state_path, keys=fresh)
+        self._require_fit([name for name in fresh if not _is_sound(name, state[name])])
+        self._require_same_beginning(state)
+        self._require_fit(list(self.trainer.misfits(state["trainer"])))
         self.trainer.load_state_dict(state["trainer"])
         self.losses, self.distances = state["losses"], state["distances"]
         self.train_sec = state["train_sec"]
+        self._ticks = _Averages.from_dict(state["ticks"])
         self.report(f"resumed at kimg {self._kimg:.1f}")
+
+    def _require_fit(self, problems: list[str]) -> None:
+        if problems:
+            listed = runtime.shown("; ".join(problems))
+            raise ValueError(
+                f"{self._state_path} does not fit this training: {listed} ({len(problems)} in all). "
+                "Delete it to start the training anew."
+            )
+
+    def _require_same_beginning(self, state: dict[str, Any]) -> None:
+        """Check that the state is of this parent, these settings and these images."""
+        parents = state["parent"], self.provenance.get("parent")
+        if len({_parenthood(parent) for parent in parents}) > 1:
+            before, now = map(_parent_text, parents)
+            raise _other_run(self.folder, f"parent: {before} there, {now} now")
+        given = self.trainer.settings.to_dict()
+        outer = {name: given[name] for name in _OUTER_SETTINGS}
+        _require_same("settings", {**state["settings"], **outer}, given, self.folder)
+        _require_same("images", state["data"], self.trainer.data.description, self.folder)
+        if state["num_evaluation_images"] != self.num_evaluation_images:
+            counts = f"{state['num_evaluation_images']} there, {self.num_evaluation_images} now"
+            raise _other_run(self.folder, f"number of evaluation images: {counts}")
 
     def _save_model(self) -> Path:
         return checkpoints.save_model(
@@ -214,23 +266,32 @@ class Run:
 
 
 class _Averages:
-    """Means of the step reports since the last tick."""
+    """Means of the step reports since the last tick; a state holds them, for the next process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, since_sec: float = 0.0) -> None:
+        self.since_sec = since_sec
         self._reports: list[StepReport] = []
+
+    @property
+    def num_steps(self) -> int:
+        return len(self._reports)
 
     def add(self, report: StepReport) -> None:
         self._reports.append(report)
 
     def means(self) -> dict[str, float]:
-        def mean(name: str) -> float:
-            return round(float(np.mean([getattr(r, name) for r in self._reports])), 4)
+        columns = zip(*map(astuple, self._reports), strict=True)
+        names = ("generator", "discriminator", "real_sign")
+        return {n: round(float(np.mean(c)), 4) for n, c in zip(names, columns, strict=True)}
 
-        return {
-            "generator": mean("generator_loss"),
-            "discriminator": mean("discriminator_loss"),
-            "real_sign": mean("real_sign"),
-        }
+    def to_dict(self) -> dict[str, Any]:
+        return {"since_sec": self.since_sec, "reports": [list(astuple(r)) for r in self._reports]}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "_Averages":
+        averages = cls(since_sec=values["since_sec"])
+        averages._reports = [StepReport(*row) for row in values["reports"]]
+        return averages
 
 
 def _passes(before: float, after: float, interval: float) -> bool:
@@ -238,11 +299,52 @@ def _passes(before: float, after: float, interval: float) -> bool:
     return int(after / interval) > int(before / interval)
 
 
+def _is_sound(name: str, value: Any) -> bool:
+    """Whether an entry of a state has the form that `Run` gives it."""
+    if name in ("losses", "distances"):
+        return isinstance(value, list) and all(
+            isinstance(row, dict) and "kimg" in row and _are_numbers(row.values()) for row in value
+        )
+    if name == "ticks":
+        return (
+            isinstance(value, dict)
+            and value.keys() == {"since_sec", "reports"}
+            and _are_numbers([value["since_sec"]])
+            and isinstance(value["reports"], list)
+            and all(
+                isinstance(r, list) and len(r) == 3 and _are_numbers(r) for r in value["reports"]
+            )
+        )
+    if name in ("train_sec", "num_evaluation_images"):
+        return _are_numbers([value])
+    return isinstance(value, dict) or (name == "parent" and value is None)
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    return all(type(v) in (int, float) and math.isfinite(v) for v in values)
+
+
+def _parenthood(parent: dict[str, Any] | None) -> tuple[str, ...] | None:
+    return None if parent is None else tuple(str(parent.get(key)) for key in _PARENTHOOD)
+
+
+def _parent_text(parent: dict[str, Any] | None) -> str:
+    if parent is None:
+        return "none, random weights"
+    how = [key.removeprefix("is_") for key in ("is_grown", "is_shrunk") if parent.get(key)]
+    digest = f"sha256 {str(parent.get('sha256'))[:12]}"
+    return f"{runtime.shown(parent.get('name'))} ({', '.join([digest, *how])})"
+
+
 def _require_same(what: str, stored: dict[str, Any], given: dict[str, Any], folder: Path) -> None:
     differing = sorted(k for k in {*stored, *given} if stored.get(k) != given.get(k))
     if differing:
         listed = ", ".join(f"{k}: {stored.get(k)} there, {given.get(k)} now" for k in differing)
-        raise ValueError(
-            f"{folder} holds a run with other {what} ({listed}). Name another folder, or repeat "
-            "the command that started that run."
-        )
+        raise _other_run(folder, f"{what} ({runtime.shown(listed, max_length=1000)})")
+
+
+def _other_run(folder: Path, difference: str) -> ValueError:
+    return ValueError(
+        f"{folder} holds a run with other {difference}. Name another folder, or repeat the command "
+        "that started that run."
+    )

@@ -6,6 +6,7 @@ that is restored from its state continues as if it had never stopped.
 
 import copy
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from sa_helpers.finetuning.data import TrainingImages
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.networks import Discriminator, Generator
 from sa_helpers.networks.config import block_resolutions
+from sa_helpers.runtime import adam_like, misfits
 
 _W_AVG_MOMENTUM = 0.995
 _PATH_LENGTH_MOMENTUM = 0.99
@@ -109,6 +111,17 @@ class Trainer:
             "path_length_mean": self._path_length_mean,
             "sign_sum": self._sign_sum,
         }
+
+    def misfits(self, state: dict[str, Any]) -> Iterator[str]:
+        """Tell in what a state differs from what `load_state_dict` takes, a phrase each."""
+        expected = self.state_dict()
+        optimizers = {
+            "generator_optimizer": self._generator_optimizer,
+            "discriminator_optimizer": self._discriminator_optimizer,
+        }
+        for name, adam in optimizers.items():
+            expected[name] = adam_like(adam, state.get(name))
+        yield from misfits(state, expected)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Inverse of `state_dict`."""

@@ -17,6 +17,7 @@ from sa_helpers.command_line import (
     add_num_threads,
     add_settings,
     positive_int,
+    refuse,
     settings_from,
     use_num_threads,
 )
@@ -53,8 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             path = _train(options, command=f"python -m sa_helpers.inversion {command}")
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return refuse(error)
     print(f"stored: {path}")
     return 0
 

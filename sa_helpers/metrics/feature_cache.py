@@ -1,6 +1,7 @@
 """Features kept on disk, so that a real data set goes through a network only once."""
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,8 +13,8 @@ from numpy import ndarray
 from sa_helpers.metrics.catalog import describe
 from sa_helpers.metrics.features import extract_features
 from sa_helpers.metrics.inputs import ImageBatch
-from sa_helpers.runtime import FILE_FAULTS, replacing
 from sa_helpers.runtime import cache_dir as default_cache_dir
+from sa_helpers.runtime import is_sealed, sealing
 
 _VERSION = 1  # raise it when the features of any network change
 
@@ -58,16 +59,16 @@ def _key_text(key: str | ndarray) -> str:
 
 
 def _read(path: Path, *, label: str) -> Float64[ndarray, "num_images num_features"] | None:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            if str(stored["label"]) != label:
-                return None
-            return stored["features"].astype(np.float64)
-    except (OSError, *FILE_FAULTS):
-        return None  # absent, cut short, or failing its checksum
+    if not path.is_file():
+        return None
+    if not is_sealed(path):
+        logging.getLogger(__name__).warning("%s was damaged, and is made again", path)
+        return None
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+        return stored["features"].astype(np.float64) if str(stored["label"]) == label else None
 
 
 def _write(path: Path, features: ndarray, *, label: str) -> None:
-    with replacing(path) as stream:
+    with sealing(path, num_bytes=features.size * 4) as stream:
         # The networks compute in float32, so nothing is lost.
         np.savez(stream, features=features.astype(np.float32), label=np.array(label))

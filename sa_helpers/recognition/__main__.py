@@ -14,6 +14,7 @@ from sa_helpers.command_line import (
     add_num_threads,
     add_settings,
     positive_int,
+    refuse,
     settings_from,
     use_num_threads,
 )
@@ -37,8 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.path.parent.mkdir(parents=True, exist_ok=True)
         network, scores = _train(options, settings)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return refuse(error)
     record = {
         "kind": options.kind,
         "domains": options.domains,

@@ -12,7 +12,13 @@ from typing import Any
 import torch
 
 from sa_helpers import clay
-from sa_helpers.command_line import add_num_threads, add_settings, settings_from, use_num_threads
+from sa_helpers.command_line import (
+    add_num_threads,
+    add_settings,
+    refuse,
+    settings_from,
+    use_num_threads,
+)
 from sa_helpers.finetuning import clay_images
 from sa_helpers.translation.storage import save_translator
 from sa_helpers.translation.training import CutSettings, train_translator
@@ -34,10 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         path = _train(options, command=f"python -m sa_helpers.translation {command}")
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return refuse(error)
     except KeyboardInterrupt:
-        print("interrupted; the same command continues from the last state", file=sys.stderr)
+        what = "continues from the last state" if _state_path(options).is_file() else "starts anew"
+        print(f"interrupted; the same command {what}", file=sys.stderr)
         return 130
     print(f"stored: {path}")
     return 0
@@ -68,7 +74,7 @@ def _train(options: argparse.Namespace, *, command: str) -> Path:
         clay_images(name, num_images=options.num_images, img_resolution=_IMG_RESOLUTION)
         for name in (options.source, options.target)
     )
-    state_path = options.path.with_suffix(".state.pt")
+    state_path = _state_path(options)
     started = time.monotonic()
     translator = train_translator(
         source,
@@ -88,6 +94,10 @@ def _train(options: argparse.Namespace, *, command: str) -> Path:
     path = save_translator(options.path, translator, record=record)
     state_path.unlink(missing_ok=True)
     return path
+
+
+def _state_path(options: argparse.Namespace) -> Path:
+    return Path(options.path).with_suffix(".state.pt")
 
 
 if __name__ == "__main__":

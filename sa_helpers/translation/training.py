@@ -6,7 +6,7 @@ are.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -147,18 +147,30 @@ class CutTrainer:
         """Go on from a state.
 
         Raises:
-            ValueError: It is that of a training with other settings.
+            ValueError: It is that of a training with other settings, or does not fit.
         """
         if state["settings"] != asdict(self.settings):
             raise ValueError(
                 f"The state belongs to a training with the settings {state['settings']}, not "
                 f"{asdict(self.settings)}. Delete it, or repeat the command that started it."
             )
+        problems = list(self._misfits(state))
+        if problems:
+            raise ValueError(
+                f"The state does not fit the training: {runtime.shown('; '.join(problems))}. Delete "
+                "it to start anew."
+            )
         self.step_index = state["step_index"]
         for name, network in self._networks.items():
             network.load_state_dict(state[name])
         for name, adam in self.optimizers.items():
             adam.load_state_dict(state[f"adam_{name}"])
+
+    def _misfits(self, state: dict[str, Any]) -> Iterator[str]:
+        expected = self.state_dict()
+        for name, adam in self.optimizers.items():
+            expected[f"adam_{name}"] = runtime.adam_like(adam, state[f"adam_{name}"])
+        yield from runtime.misfits({key: state[key] for key in expected}, expected)
 
     @property
     def _networks(self) -> dict[str, nn.Module]:
@@ -254,7 +266,10 @@ def train_translator(
                 f"{state_path} belongs to a training on {state['images']}, not on {described}. "
                 "Delete it, or repeat the command that started it."
             )
-        trainer.load_state_dict(state)
+        try:
+            trainer.load_state_dict(state)
+        except ValueError as error:
+            raise ValueError(f"{state_path}: {error}") from error
         report(f"resumed at step {trainer.step_index}")
     interval = max(1, settings.num_steps // _REPORTS)
     started, first = time.monotonic(), trainer.step_index

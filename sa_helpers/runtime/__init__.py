@@ -1,0 +1,45 @@
+"""Where and how to compute, files that are never half, and text from files."""
+
+from sa_helpers.runtime.computing import (
+    compute_dtype,
+    default_device,
+    named_device,
+    progress,
+    randn_per_seed,
+)
+from sa_helpers.runtime.files import (
+    FILE_FAULTS,
+    cache_dir,
+    is_sealed,
+    remove_abandoned,
+    replacing,
+    sealing,
+    staging,
+    version_of,
+)
+from sa_helpers.runtime.states import adam_like, load_state, misfits, save_state, save_torch
+from sa_helpers.runtime.texts import read_json, read_toml, shown
+
+__all__ = [
+    "FILE_FAULTS",
+    "adam_like",
+    "cache_dir",
+    "compute_dtype",
+    "default_device",
+    "is_sealed",
+    "load_state",
+    "misfits",
+    "named_device",
+    "progress",
+    "randn_per_seed",
+    "read_json",
+    "read_toml",
+    "remove_abandoned",
+    "replacing",
+    "save_state",
+    "save_torch",
+    "sealing",
+    "shown",
+    "staging",
+    "version_of",
+]
