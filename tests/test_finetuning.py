@@ -169,7 +169,8 @@ class TestData:
         arguments = dict(num_images=2, img_resolution=32, first_seed=5, cache_dir=tmp_path)
         first = clay_images("human", **arguments)
         second = clay_images("human", **arguments)
-        assert len(list(tmp_path.iterdir())) == 1
+        assert len(list(tmp_path.iterdir())) == 2, "as rendered, and averaged"
+        assert isinstance(first.array, np.memmap)
         assert np.array_equal(first.array, second.array)
         rendered = images.from_uint8(clay.render("human", [5, 6]).images)
         averaged = torch.nn.functional.avg_pool2d(rendered, 4)
@@ -185,9 +186,9 @@ class TestData:
         Image.new("RGBA", (20, 40), (9, 9, 9, 0)).save(tmp_path / "b_clear.webp", lossless=True)
         Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "c_cmyk.tif")
         Image.new("I;16", (5, 3), 257 * 50).save(tmp_path / "d_deep.png")
-        Image.new("RGB", (300, 1), (7, 7, 7)).save(tmp_path / "E_ODD.BMP")
+        Image.new("RGB", (300, 1), (7, 7, 7)).save(tmp_path / "E_ODD.BMP", format="PNG")
         (tmp_path / "sub folder").mkdir()
-        grey.convert("P").save(tmp_path / "sub folder" / "f_palette.gif")
+        grey.convert("P").save(tmp_path / "sub folder" / "without_ending", format="PNG")
         data = folder_images(tmp_path, img_resolution=16)
         centres = data.array[:, 8, 8].tolist()
         assert centres == [[7] * 3, [100] * 3, [255] * 3, [255, 0, 0], [50] * 3, [100] * 3]

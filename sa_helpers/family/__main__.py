@@ -4,10 +4,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from sa_helpers.command_line import refuse
 from sa_helpers.family.downloads import DownloadError
 from sa_helpers.family.members import Family
 from sa_helpers.family.opening import family, known_families
 from sa_helpers.family.surveying import survey_family
+from sa_helpers.runtime import shown
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -36,8 +38,9 @@ def describe_models(models: Family) -> str:
         source = models.listing.sources.get(name)
         is_here = source is None or models.path(name).is_file()
         where = "here" if is_here else "to download" if source and source.url else "by hand"
-        licence = models.record(name).get("licence", "")
-        rows.append(f"{name:<18} {models.parent_of(name) or '-':<14} {where:<12} {licence}")
+        licence = shown(models.record(name).get("licence", ""))
+        parent = shown(models.parent_of(name) or "-")
+        rows.append(f"{shown(name):<18} {parent:<14} {where:<12} {licence}")
     return "\n".join([f"{'model':<18} {'parent':<14} {'file':<12} licence", *rows])
 
 
@@ -56,8 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name in options.names or models.names:
                 print(*survey_family(models, [name], range(options.num_images)), flush=True)
     except (DownloadError, ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        return refuse(error)
     return 0
 
 

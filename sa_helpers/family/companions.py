@@ -30,7 +30,7 @@ class Readers:
     A domain that is a view of another one, such as `human_right`, has no reader of factors of its
     own: the other domain's reads its images after they were put right.
 
-    Everything raises `CheckpointError` where the family has no such network, or its file is damaged.
+    Everything raises `CheckpointError` where the family has no such network, or a damaged one.
 
     Attributes:
         folder: Of the family.

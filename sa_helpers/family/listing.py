@@ -20,16 +20,26 @@ notes = "..."
 """
 
 import re
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sa_helpers.family.records import is_amount, is_mere_name
+from sa_helpers.runtime import read_toml, shown
+
 FILE_NAME = "family.toml"
 _DRIVE = "https://drive.usercontent.google.com/download?id={}&export=download&confirm=t"
-_TEXTS = ("file", "url", "drive_id", "page", "licence", "sha256", "parent", "notes")
-_NUMBERS = ("num_bytes", "kimg")
+_WORDS = re.compile(r".{1,2000}", re.DOTALL)
+_PATTERNS = {
+    "url": re.compile(r"https?://[\x21-\x7e]{1,2000}", re.IGNORECASE),
+    "drive_id": re.compile(r"[\w-]{1,200}", re.ASCII),
+    "page": _WORDS,
+    "licence": _WORDS,
+    "notes": _WORDS,
+    "sha256": re.compile(r"[0-9a-fA-F]{64}"),
+}
+_HELP = "Expected what is described by help(sa_helpers.family.listing)."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,33 +93,41 @@ def read_listing(path: Path) -> Listing:
     Raises:
         ValueError: It is damaged, or says something that is not understood.
     """
-    if not path.is_file():
-        return Listing()
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        models = dict(content.pop("models", {}))
-        sources = {name: _source(name, entry) for name, entry in models.items()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+        content = read_toml(path)
+    except FileNotFoundError:
+        return Listing()
+    except ValueError as error:
+        raise ValueError(f"{error} {_HELP}") from error
+    models = content.pop("models", {})
+    wrong = sorted(key for key, value in content.items() if not _is_role(key, value))
+    if wrong or not isinstance(models, dict):
         raise ValueError(
-            f"'{path}' cannot be read ({error}). Expected what is described by "
-            "help(sa_helpers.family.listing)."
-        ) from error
-    unknown = sorted(content.keys() - {"parent", "near", "distant"})
-    if unknown or not all(isinstance(value, str) for value in content.values()):
-        raise ValueError(
-            f"'{path}' has unknown or wrong entries {unknown or sorted(content)}; expected the "
-            "names of models as parent, near, distant, and a table [models.<name>] for each model."
+            f"'{shown(path)}' has unknown or wrong entries {_some(wrong or ['models'])}; expected "
+            "the names of models as parent, near, distant, and a table [models.<name>] for each "
+            "model."
         )
+    sources = {name: _source(name, entry, path) for name, entry in models.items()}
     records = {name: _record(entry) for name, entry in models.items()}
     return Listing(**content, sources=sources, records=records)
 
 
-def _source(name: str, entry: Mapping[str, Any]) -> Source:
+def _is_role(key: str, value: object) -> bool:
+    return key in ("parent", "near", "distant") and is_mere_name(value)
+
+
+def _source(name: str, entry: object, path: Path) -> Source:
+    place = f"the model \"{shown(name)}\" in '{shown(path)}'"
+    if not is_mere_name(name) or not isinstance(entry, dict):
+        raise ValueError(f"There is a wrong name or entry: {place}. {_HELP}")
     wrong = [key for key, value in entry.items() if not _is_right(key, value)]
-    if wrong or "file" not in entry:
-        raise ValueError(f'model "{name}" has wrong entries {wrong or "(no file)"}')
-    if not re.fullmatch(r"[\w][\w .,+-]*", entry["file"]):
-        raise ValueError(f'model "{name}" has the file "{entry["file"]}"; expected a mere name')
+    if wrong:
+        values = ", ".join(
+            f"{shown(key)} = {shown(entry[key], max_length=80)}" for key in wrong[:8]
+        )
+        raise ValueError(f"There are wrong entries in {place}: {values}. {_HELP}")
+    if "file" not in entry:
+        raise ValueError(f"There is no file named in {place}. {_HELP}")
     drive_id = entry.get("drive_id")
     return Source(
         file=entry["file"],
@@ -121,10 +139,19 @@ def _source(name: str, entry: Mapping[str, Any]) -> Source:
     )
 
 
-def _is_right(key: str, value: Any) -> bool:
-    if key in _NUMBERS:
-        return isinstance(value, int | float) and value > 0
-    return key in _TEXTS and isinstance(value, str)
+def _is_right(key: str, value: object) -> bool:
+    if key == "num_bytes":
+        return type(value) is int and value > 0
+    if key == "kimg":
+        return is_amount(value) and value != 0
+    if key in ("file", "parent"):
+        return is_mere_name(value)
+    pattern = _PATTERNS.get(key)
+    return pattern is not None and isinstance(value, str) and bool(pattern.fullmatch(value))
+
+
+def _some(names: Sequence[str]) -> str:
+    return shown(str(list(names)))
 
 
 def _record(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The models of a family, opened when asked for."""
 
 import functools
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from sa_helpers.family.downloads import DownloadError, download
 from sa_helpers.family.listing import Listing
 from sa_helpers.inversion import FoundLatents, ImageEncoder
 from sa_helpers.networks import Encoder, Generator
-from sa_helpers.runtime import version_of
+from sa_helpers.runtime import shown, version_of
 from sa_helpers.survey import ChannelSurvey, load_survey
 from sa_helpers.translation import Translator
 
@@ -68,8 +68,8 @@ class Family:
         candidates = named or roots
         if len(candidates) != 1:
             raise ValueError(
-                f'The family "{self.name}" has {candidates} as possible parents; expected one. '
-                f'The records in {self.folder} name each model\'s "parent".'
+                f'The family "{shown(self.name)}" has {_names(candidates)} as possible parents; '
+                f'expected one. The records in {shown(self.folder)} name each model\'s "parent".'
             )
         return candidates[0]
 
@@ -96,8 +96,8 @@ class Family:
         """
         if name not in self.child_names:
             raise ValueError(
-                f'The family "{self.name}" has no child "{name}"; expected one of '
-                f"{list(self.child_names)}."
+                f'The family "{shown(self.name)}" has no child "{shown(name)}"; expected one of '
+                f"{_names(self.child_names)}."
             )
         return self.model(name)
 
@@ -257,7 +257,7 @@ class Family:
         return (
             f'Download it{size} with family("{self.name}").download("{name}") or `python -m '
             f"sa_helpers.family download {self.folder} {name}`, or {by_hand}. Licence: "
-            f"{source.licence or 'not stated'}."
+            f"{shown(source.licence or 'not stated')}."
         )
 
     def record(self, name: str) -> dict[str, Any]:
@@ -268,8 +268,8 @@ class Family:
         """
         if name not in self.records:
             raise ValueError(
-                f'The family "{self.name}" has no model "{name}"; expected one of '
-                f"{list(self.records)}."
+                f'The family "{shown(self.name)}" has no model "{shown(name)}"; expected one of '
+                f"{_names(self.records)}."
             )
         return self.records[name]
 
@@ -304,8 +304,8 @@ class Family:
 
         Raises:
             ValueError: No such model.
-            CheckpointError: It was not surveyed, or the survey is of other weights; the message says
-                how to do it.
+            CheckpointError: It was not surveyed, or other weights were; the message says how to do
+                it.
         """
         self.record(name)
         if not self.has_survey(name):  # said without opening the model
@@ -350,10 +350,13 @@ class Family:
 
         Raises:
             ValueError: No such model.
+            CheckpointError: One of them is damaged, or its name does not tell its kimg.
         """
-        end_kimg = float(self.record(name).get("kimg") or "inf")
-        files = (self.folder / "snapshots" / name).glob(f"*{_SNAPSHOT}")
-        kept = sorted((float(file.name.removesuffix(_SNAPSHOT)), file) for file in files)
+        record = self.record(name)
+        end_kimg = float(record.get("kimg") or "inf")
+        folder = record.get("snapshots", name)
+        files = (self.folder / "snapshots" / folder).glob(f"*{_SNAPSHOT}") if folder else ()
+        kept = sorted((_kimg_of(file), file) for file in files)
         return [
             (kimg, _open(file.with_name(file.name.removesuffix(WEIGHTS))).generator)
             for kimg, file in kept
@@ -373,6 +376,21 @@ class Family:
         child, kimg = self.child(name), float(self.record(name).get("kimg") or 1.0)
         parent = self.model(str(self.parent_of(name)))
         return [(0.0, parent), *self.snapshots(name), (kimg, child)]
+
+
+def _names(names: Iterable[str]) -> str:
+    return shown(str(list(names)), max_length=1000)
+
+
+def _kimg_of(snapshot: Path) -> float:
+    """Length of the training that a snapshot's name tells."""
+    try:
+        return float(snapshot.name.removesuffix(_SNAPSHOT))
+    except ValueError as error:
+        raise CheckpointError(
+            f"{shown(snapshot)} is among snapshots, but its name begins with no number of kimg. "
+            "Name it such as 2.5kimg.safetensors, or move it."
+        ) from error
 
 
 def _open(path: Path) -> LoadedModel:

@@ -2,16 +2,17 @@
 
 import dataclasses
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from sa_helpers.family.listing import FILE_NAME, read_listing
 from sa_helpers.family.members import WEIGHTS, Family
-from sa_helpers.runtime import cache_dir
+from sa_helpers.family.records import checked_record
+from sa_helpers.runtime import cache_dir, read_json, shown
 
 DEFAULT_FAMILY = "clay"
+_MAX_RECORD_BYTES = 1 << 26
 _KNOWN = Path(__file__).parent.parent / "models"
 
 
@@ -37,13 +38,13 @@ def family(name: str | os.PathLike[str] | None = None) -> Family:
     Raises:
         ValueError: No such family or folder, or a damaged `family.toml` or record.
     """
-    name = name or os.environ.get("SA_FAMILY") or DEFAULT_FAMILY
+    name = os.fspath(name or os.environ.get("SA_FAMILY") or DEFAULT_FAMILY)
     folder = next((f for f in (_KNOWN / name, Path(name)) if _has_models(f)), None)
     if folder is None:
         raise ValueError(
-            f'There is no family "{name}"; expected one of {list(known_families())}, or a folder '
-            f"that holds models as <name>{WEIGHTS} with <name>.json, or a {FILE_NAME}. Check "
-            "SA_FAMILY if you did not name it yourself."
+            f'There is no family "{shown(name)}"; expected one of {list(known_families())}, or a '
+            f"folder that holds models as <name>{WEIGHTS} with <name>.json, or a {FILE_NAME}. "
+            "Check SA_FAMILY if you did not name it yourself."
         )
     listing = read_listing(folder / FILE_NAME)
     own = {path.stem: _read_record(path) for path in sorted(folder.glob(f"*{WEIGHTS}"))}
@@ -72,15 +73,21 @@ def _cache_name(folder: Path) -> str:
 
 
 def _has_models(folder: Path) -> bool:
-    return any(folder.glob(f"*{WEIGHTS}")) or (folder / FILE_NAME).is_file()
+    try:
+        return any(folder.glob(f"*{WEIGHTS}")) or (folder / FILE_NAME).is_file()
+    except (OSError, ValueError):  # a name that no folder can have, or one that cannot be read
+        return False
 
 
 def _read_record(weights_path: Path) -> dict[str, Any]:
     path = weights_path.with_suffix(".json")
+    place = f"'{shown(path)}'"
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["record"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        description = read_json(path, max_bytes=_MAX_RECORD_BYTES)
+    except (OSError, ValueError) as error:
         raise ValueError(
-            f"The record in '{path}' cannot be read ({error!r}); expected the JSON that save_model "
-            "wrote with the weights. Copy both files of the model, or save it again."
+            f"The record in {place} cannot be read ({shown(error)}); expected the JSON that "
+            "save_model wrote with the weights. Copy both files of the model, or save it again."
         ) from error
+    record = description.get("record") if isinstance(description, dict) else None
+    return checked_record(record, place=place)

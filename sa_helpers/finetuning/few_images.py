@@ -40,6 +40,7 @@ SHOWN_PSI = 0.7
 FOLLOWED_SEEDS = range(1000, 1024)
 PERCEPTUAL_NETWORK = "st-lpips-alex"
 _NUM_OTHERS = 4
+_KEYS = {"identity", "provenance", "judgements", "from_parent", "from_others"}
 
 _ADA: dict[str, Any] = {"ada_target": 0.6, "ada_kimg": 8.0}
 _FROZEN: dict[str, Any] = {"num_frozen_discriminator_blocks": 3}
@@ -129,7 +130,9 @@ def read_record(name: str, *, folder: Path = RECORDS) -> Record:
             f'There is no record "{name}" in {folder}; expected one of {list(VARIANTS)}. '
             "`python -m sa_helpers.finetuning.few_images` makes them."
         )
-    values = json.loads(path.read_text(encoding="utf-8"))
+    values = runtime.read_json(path)
+    if not isinstance(values, dict) or not values.keys() >= _KEYS:
+        raise ValueError(f"{path} is no such record. Delete it and make it again.")
     return Record(
         values["identity"],
         values["provenance"],

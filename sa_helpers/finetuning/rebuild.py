@@ -1,11 +1,14 @@
 """Make models of a family again, from their recipes: `python -m sa_helpers.finetuning.rebuild`."""
 
 import argparse
-import json
+import glob
+import hashlib
+import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,8 +17,10 @@ from sa_helpers.command_line import add_num_threads, refuse
 from sa_helpers.finetuning.command_line import main as train
 from sa_helpers.finetuning.quality import measure_quality
 from sa_helpers.finetuning.recipes import Recipe, in_order, read_recipes
+from sa_helpers.runtime import read_json, remove_abandoned, staging
 
 MODELS = Path(__file__).parent.parent / "models"
+_DIGEST_LETTERS = 8
 _DESCRIPTION = """
 Train models of a family as their recipes say, each after the one it starts from. A run that was
 interrupted continues from its last state, and a finished one is not run again, so the same command
@@ -30,24 +35,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         recipes = read_recipes(family / "recipes.toml")
         chosen = in_order(recipes, options.names or list(recipes))
-    except ValueError as error:
+        _announce(chosen, family)
+        for recipe in chosen:
+            status = _make(recipe, recipes, family, options)
+            if status:
+                return status
+    except (ValueError, OSError) as error:
         return refuse(error)
-    _announce(chosen, family)
-    for recipe in chosen:
-        print(f"== {recipe.name}", flush=True)
-        threads = ["--num-threads", str(options.num_threads)] if options.num_threads else []
-        status = train([*recipe.arguments(options.runs), *threads])
-        if status:
-            return status
-        run, target = options.runs / recipe.name, family / recipe.name
-        if options.ship and recipe.is_shipped and not _is_shipped(run, target):
-            shipped = ship(
-                run,
-                target,
-                is_origin=recipe.name in {r.origin for r in recipes.values()},
-                num_quality_images=options.num_quality_images,
-            )
-            print(f"shipped: {shipped}", flush=True)
+    return 0
+
+
+def _make(
+    recipe: Recipe, recipes: Mapping[str, Recipe], family: Path, options: argparse.Namespace
+) -> int:
+    """Train one model and, if asked for, ship it; returns the exit status of the training."""
+    print(f"== {recipe.name}", flush=True)
+    threads = ["--num-threads", str(options.num_threads)] if options.num_threads else []
+    status = train([*recipe.arguments(options.runs), *threads])
+    if status or not (options.ship and recipe.is_shipped):
+        return status
+    run, target = options.runs / recipe.name, family / recipe.name
+    if _is_shipped(run, target):
+        _tidy(target)
+    else:
+        shipped = ship(
+            run,
+            target,
+            is_origin=recipe.name in {r.origin for r in recipes.values()},
+            num_quality_images=options.num_quality_images,
+        )
+        print(f"shipped: {shipped}", flush=True)
     return 0
 
 
@@ -85,29 +102,39 @@ def _announce(recipes: Sequence[Recipe], family: Path) -> None:
 
 def _training_hours(family: Path) -> Iterator[tuple[str, float]]:
     """Names and hours of the shipped models and of the runs that they grew from."""
-    for path in family.glob("*.json"):
-        record = json.loads(path.read_text(encoding="utf-8"))["record"]
-        yield path.stem, record["train_sec"] / 3600
-        origin = record.get("parent")
-        while origin:
-            if origin.get("train_sec") is not None:
-                yield origin["name"], origin["train_sec"] / 3600
+    for path in family.glob("*.safetensors"):
+        origin: Any = {"name": path.stem, **_record(path.with_suffix(""))}
+        while isinstance(origin, dict):
+            name, sec = origin.get("name"), origin.get("train_sec")
+            if isinstance(name, str) and isinstance(sec, int | float):
+                yield name, sec / 3600
             origin = origin.get("parent")
+
+
+def _record(model: Path) -> dict[str, Any]:
+    """Record of a model; empty where there is none that can be read."""
+    try:
+        description = read_json(model.with_name(f"{model.name}.json"), max_bytes=1 << 26)
+    except (OSError, ValueError):
+        return {}
+    record = description.get("record") if isinstance(description, dict) else None
+    return record if isinstance(record, dict) else {}
 
 
 def _is_shipped(run: Path, target: Path) -> bool:
     """Whether the family holds the model of a run already, judged."""
-    if not target.with_suffix(".json").exists():
-        return False
-    shipped, made = (
-        json.loads(path.read_text(encoding="utf-8"))["record"]
-        for path in (target.with_suffix(".json"), run / "model.json")
-    )
-    return shipped.pop("quality", None) is not None and shipped == made
+    shipped, made = _record(target), _record(run / "model")
+    is_judged = shipped.pop("quality", None) is not None
+    shipped.pop("snapshots", None)
+    return is_judged and shipped == made
 
 
 def ship(run: Path, target: Path, *, is_origin: bool, num_quality_images: int) -> Path:
     """Put a finished run into a family: model, record and snapshots.
+
+    Who opens the family meanwhile, or after a kill at any moment, finds the old model with its
+    snapshots or the new one with its own: the snapshots lie in a folder that is named after what is
+    in it, and the record of the model, which is written last, names that folder.
 
     The record gains the `quality` of the model, as `measure_quality` returns it.
 
@@ -124,6 +151,7 @@ def ship(run: Path, target: Path, *, is_origin: bool, num_quality_images: int) -
 
     Raises:
         CheckpointError: The run has no intact model.
+        OSError: Something cannot be written; what was shipped before is unchanged.
     """
     model = checkpoints.load(run / "model")
     record, data = dict(model.record), model.record["data"]
@@ -135,18 +163,45 @@ def ship(run: Path, target: Path, *, is_origin: bool, num_quality_images: int) -
             num_images=num_quality_images,
         )
     dtype = torch.float16 if is_origin else torch.bfloat16
-    discriminator = model.discriminator if is_origin else None
-    snapshots = target.parent / "snapshots" / target.name
-    shutil.rmtree(snapshots, ignore_errors=True)
-    for path in sorted(run.glob("snapshots/*.safetensors")):
-        snapshot = checkpoints.load(path)
-        checkpoints.save_model(
-            snapshots / path.stem, snapshot.generator, record=snapshot.record, dtype=dtype
-        )
-    # The model comes last: where it lies, all of it is shipped.
-    return checkpoints.save_model(
-        target, model.generator, discriminator, record=record, dtype=dtype
+    record["snapshots"] = _ship_snapshots(run, target, dtype=dtype)
+    shipped = checkpoints.save_model(
+        target,
+        model.generator,
+        model.discriminator if is_origin else None,
+        record=record,
+        dtype=dtype,
     )
+    _tidy(target)
+    return shipped
+
+
+def _ship_snapshots(run: Path, target: Path, *, dtype: torch.dtype) -> str | None:
+    """Put the snapshots of a run beside those of the family; the name of their folder, if any."""
+    found = sorted(run.glob("snapshots/*.safetensors"))
+    if not found:
+        return None
+    with staging(target.parent / "snapshots" / target.name) as staged:
+        digest = hashlib.sha256()
+        for path in found:
+            snapshot = checkpoints.load(path)
+            written = checkpoints.save_model(
+                staged / path.stem, snapshot.generator, record=snapshot.record, dtype=dtype
+            )
+            digest.update(f"{path.stem} {checkpoints.load(written).sha256}\n".encode())
+        folder = staged.parent / f"{target.name}-{digest.hexdigest()[:_DIGEST_LETTERS]}"
+        if not folder.is_dir():
+            staged.rename(folder)
+    return folder.name
+
+
+def _tidy(target: Path) -> None:
+    """Remove the snapshots of earlier models of this name, and what a kill left behind."""
+    kept = _record(target).get("snapshots", target.name)
+    remove_abandoned(target.parent, is_recursive=True)
+    own = re.compile(rf"{re.escape(target.name)}(-[0-9a-f]{{{_DIGEST_LETTERS}}})?")
+    for folder in (target.parent / "snapshots").glob(f"{glob.escape(target.name)}*"):
+        if own.fullmatch(folder.name) and folder.name != kept:
+            shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

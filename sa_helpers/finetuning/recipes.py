@@ -4,15 +4,17 @@ A family's `recipes.toml` holds one table a model. Its keys are the options of t
 line, except `is_shipped`; `parent`, `grow_from` and `shrink_from` name another recipe, not a file.
 """
 
-import tomllib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sa_helpers.finetuning.command_line import build_parser
+from sa_helpers.runtime import read_toml, shown
 
 _DEFAULTS = "defaults"
+_NAME = re.compile(r"\w[\w.-]{0,99}")
 _ORIGINS = ("parent", "grow_from", "shrink_from")
 
 
@@ -59,12 +61,18 @@ def read_recipes(path: Path) -> dict[str, Recipe]:
         ValueError: No such file, no valid TOML, an unknown option, or an origin that has no recipe.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        tables = read_toml(path)
+    except (OSError, ValueError) as error:
         raise ValueError(
-            f"{path} cannot be read as recipes ({error}); expected a TOML file with one table a "
-            "model. Name a family that ships recipes, such as clay."
+            f"{shown(path)} cannot be read as recipes ({shown(error)}); expected a TOML file with "
+            "one table a model. Name a family that ships recipes, such as clay."
         ) from error
+    wrong = [name for name, table in tables.items() if not _is_recipe(name, table)]
+    if wrong:
+        raise ValueError(
+            f"{shown(path)} has recipes that are no tables, or have wrong names or origins: "
+            f"{shown(str(wrong))}. Expected [<name>], with at most one of {_ORIGINS}, a name."
+        )
     defaults = tables.pop(_DEFAULTS, {})
     recipes = {name: _recipe(name, {**defaults, **table}) for name, table in tables.items()}
     for recipe in recipes.values():
@@ -72,11 +80,18 @@ def read_recipes(path: Path) -> dict[str, Recipe]:
     return recipes
 
 
+def _is_recipe(name: str, table: object) -> bool:
+    if not isinstance(table, dict) or not _NAME.fullmatch(name):
+        return False
+    origins = [table[key] for key in _ORIGINS if key in table]
+    return len(origins) <= 1 and all(isinstance(origin, str) for origin in origins)
+
+
 def _recipe(name: str, table: dict[str, Any]) -> Recipe:
     key = next((key for key in _ORIGINS if key in table), None)
     origin = table[key] if key else None
     options = {k: v for k, v in table.items() if k not in (*_ORIGINS, "is_shipped")}
-    return Recipe(name, options, origin, key, table.get("is_shipped", False))
+    return Recipe(name, options, origin, key, table.get("is_shipped", False) is True)
 
 
 def _check(recipe: Recipe, recipes: Mapping[str, Recipe], path: Path) -> None:

@@ -238,8 +238,8 @@ class Run:
         if problems:
             listed = runtime.shown("; ".join(problems))
             raise ValueError(
-                f"{self._state_path} does not fit this training: {listed} ({len(problems)} in all). "
-                "Delete it to start the training anew."
+                f"{self._state_path} does not fit this training: {listed} ({len(problems)} in "
+                "all). Delete it to start the training anew."
             )
 
     def _require_same_beginning(self, state: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from sa_helpers.runtime.texts import shown
 
@@ -71,7 +71,7 @@ def _version(path: Path) -> tuple[int, ...] | None:
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str], *, num_bytes: int = 0) -> Iterator[BinaryIO]:
+def replacing(path: str | os.PathLike[str], *, num_bytes: int = 0) -> Iterator[io.BufferedRandom]:
     """Open a file to write that takes the place of `path` when the block ends well.
 
     A reader sees the old file or the new one, never half of one, and nothing is left behind when
@@ -199,7 +199,7 @@ def _new_folder(path: Path) -> tuple[Path, int]:
 
 
 @contextlib.contextmanager
-def sealing(path: Path, *, num_bytes: int = 0) -> Iterator[BinaryIO]:
+def sealing(path: Path, *, num_bytes: int = 0) -> Iterator[io.BufferedRandom]:
     """Like `replacing`, and the file ends in its own digest, so that `is_sealed` sees any change.
 
     Formats that are read from their beginning, or from a directory near their end, such as NumPy's

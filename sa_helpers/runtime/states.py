@@ -83,8 +83,8 @@ def load_state(path: Path, *, keys: Collection[str]) -> dict[str, Any]:
 def misfits(given: Any, expected: Any, *, name: str = "state") -> Iterator[str]:
     """Tell where a state differs in its structure from one that is known to fit.
 
-    Compared are the keys of dictionaries, lengths of lists, types, and shapes and types of tensors, which must also
-    be finite.
+    Compared are the keys of dictionaries, lengths of lists, types, and shapes and types of tensors,
+    which must also be finite.
 
     Args:
         given: What was read.

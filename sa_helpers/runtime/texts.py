@@ -1,25 +1,28 @@
 """Text that comes from files or from the network: shown safely, and read within bounds."""
 
 import json
+import reprlib
 import tomllib
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 _MAX_SHOWN = 200
 _MAX_BYTES = 1 << 24  # far more than any settings; whoever reads more passes another bound
+_SHORT = reprlib.Repr()  # however large or deep it is
 
 
 def shown(value: object, *, max_length: int = _MAX_SHOWN) -> str:
     r"""Put what a file says into a message: one line, shortened, nothing that a terminal obeys.
 
     Args:
-        value: Usually text or an exception; of other things the first letters of `str` are shown.
+        value: Usually text or an exception; of lists and tables the beginning is shown.
         max_length: Letters that are shown; the middle of what is longer is left out.
 
     Returns:
         The text with control characters, line ends and lone surrogates as escapes such as `\x1b`.
     """
-    text = value if isinstance(value, str) else str(value)
+    is_plain = isinstance(value, str | bytes | BaseException | PurePath | int | float)
+    text = str(value) if is_plain else _SHORT.repr(value)
     if len(text) > max_length:
         half = max_length // 2
         text = f"{text[:half]} … {text[-half:]}"

@@ -157,8 +157,8 @@ class CutTrainer:
         problems = list(self._misfits(state))
         if problems:
             raise ValueError(
-                f"The state does not fit the training: {runtime.shown('; '.join(problems))}. Delete "
-                "it to start anew."
+                f"The state does not fit the training: {runtime.shown('; '.join(problems))}. "
+                "Delete it to start anew."
             )
         self.step_index = state["step_index"]
         for name, network in self._networks.items():
