@@ -1,7 +1,10 @@
 """Downloads and listed families, against a local web server."""
 
+import errno
 import hashlib
+import io
 import socket
+from pathlib import Path
 
 import pytest
 import torch
@@ -315,3 +318,155 @@ def test_one_child_is_both_and_none_is_an_error(tmp_path):
         _ = family.family(tmp_path).near_and_distant
     save_model(tmp_path / "child", make_pair(8)[0], record={"parent": {"name": "parent"}})
     assert family.family(tmp_path).near_and_distant == ("child", "child")
+
+
+class TestWhatIsNoCheckpoint:
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b'{"error": "quota exceeded"}',
+            b"quota exceeded",
+            b"<!-- a comment --><html></html>",
+            b"\xef\xbb\xbf<html></html>",
+            b"\x80",
+            b"\x80\x02}.",
+            b"PK\x03\x04" + bytes(100),
+            b"\x93NUMPY" + bytes(100),
+            b"\x08\0\0\0\0\0\0\0{}      ",
+            bytes(1000),
+            b"%PDF-1.7",
+            b"\x1b[2J\x1b]0;title\x07",
+        ],
+    )
+    def test_its_hash_is_not_pinned_and_the_right_file_may_come(
+        self, site, content, target, answer
+    ):
+        site.files["/model.pkl"] = answer
+        with pytest.raises(DownloadError, match="did not answer with a whole checkpoint") as caught:
+            download(f"{site.address}/model.pkl", target)
+        assert "\x1b" not in str(caught.value)
+        assert names(target) == []
+        site.files["/model.pkl"] = content
+        assert download(f"{site.address}/model.pkl", target).read_bytes() == content
+
+    @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+    def test_half_a_file_without_a_length_is_none(self, site, content, target, share):
+        site.has_length = False
+        site.files["/model.pkl"] = content[: int(share * len(content))]
+        with pytest.raises(DownloadError, match="did not answer with a whole checkpoint"):
+            download(f"{site.address}/model.pkl", target)
+        assert names(target) == []
+        site.files["/model.pkl"] = content
+        assert download(f"{site.address}/model.pkl", target).read_bytes() == content
+
+    def test_what_lies_there_by_hand_has_to_be_one(self, site, content, target):
+        target.parent.mkdir()
+        target.write_bytes(b"words")
+        with pytest.raises(DownloadError, match="did not answer with a whole checkpoint"):
+            download(f"{site.address}/model.pkl", target)
+        target.write_bytes(content)
+        assert download(f"{site.address}/model.pkl", target) == target
+        assert site.requests == []
+
+    def test_a_published_hash_is_enough(self, site, target):
+        site.files["/model.pkl"] = b"something of tomorrow"
+        digest = hashlib.sha256(b"something of tomorrow").hexdigest()
+        download(f"{site.address}/model.pkl", target, sha256=digest.upper())
+        assert names(target) == ["model.pkl"]
+
+
+class TestRedirections:
+    def test_from_the_web_to_the_web_they_are_followed(self, site, content, target):
+        site.files["/model.pkl"] = content
+        site.redirections["/old"] = f"{site.address}/model.pkl"
+        assert download(f"{site.address}/old", target).read_bytes() == content
+
+    @pytest.mark.parametrize(
+        "aim", ["ftp://127.0.0.1/model.pkl", "file:///etc/hosts", "data:,words", "gopher://a/b"]
+    )
+    def test_elsewhere_they_are_not(self, site, target, aim):
+        site.redirections["/old"] = aim
+        with pytest.raises(DownloadError, match=aim[:4]):
+            download(f"{site.address}/old", target)
+        assert names(target) == []
+
+    def test_a_circle_ends(self, site, target):
+        site.redirections["/old"] = f"{site.address}/old"
+        with pytest.raises(DownloadError, match="answered 302"):
+            download(f"{site.address}/old", target)
+
+
+class TestSideFiles:
+    @pytest.mark.parametrize(
+        "note", [b"", b"\n", b"abc  model.pkl", b"\xff" * 70, b"0" * 63, b"x" * 10**6, None]
+    )
+    def test_a_note_that_is_no_hash_is_named(self, site, content, target, note):
+        site.files["/model.pkl"] = content
+        path = target.with_name("model.pkl.sha256")
+        path.parent.mkdir()
+        path.mkdir() if note is None else path.write_bytes(note)
+        for _ in range(2):
+            with pytest.raises(DownloadError, match=r"model\.pkl\.sha256"):
+                download(f"{site.address}/model.pkl", target)
+        path.rmdir() if note is None else path.unlink()
+        assert download(f"{site.address}/model.pkl", target).read_bytes() == content
+
+    @pytest.mark.parametrize(
+        "version",
+        [
+            b'{"version": "a\\r\\nHost: elsewhere"}',
+            b'{"version": "\xc3\xa4\xe2\x82\xac"}',
+            b'{"version": 3}',
+            b'{"version": ""}',
+            b'{"version": {}}',
+            b'{"version": "' + b"x" * 10**6 + b'"}',
+            b"[" * 100_000,
+            b"",
+            b"\xff",
+            b"[]",
+        ],
+    )
+    def test_an_odd_version_begins_anew(self, site, content, target, version):
+        site.files["/model.pkl"], site.cut_after = content, 3000
+        with pytest.raises(DownloadError):
+            download(f"{site.address}/model.pkl", target)
+        target.with_name("model.pkl.part.json").write_bytes(version)
+        site.cut_after = None
+        assert download(f"{site.address}/model.pkl", target).read_bytes() == content
+        assert site.requests[-1][1] is None
+        assert names(target) == ["model.pkl", "model.pkl.sha256"]
+
+    @pytest.mark.parametrize("name", ["model.pkl", "model.pkl.part", "model.pkl.part.json"])
+    def test_a_folder_in_the_way_is_named(self, site, content, target, name):
+        site.files["/model.pkl"] = content
+        (target.parent / name).mkdir(parents=True)
+        with pytest.raises(DownloadError, match=rf"{name}'.*out of the way"):
+            download(f"{site.address}/model.pkl", target)
+        (target.parent / name).rmdir()
+        assert download(f"{site.address}/model.pkl", target).read_bytes() == content
+
+    def test_odd_lengths_do_no_harm(self, site, content, target):
+        site.files["/model.pkl"], site.length = content, "many"
+        assert download(f"{site.address}/model.pkl", target).read_bytes() == content
+
+    def test_what_a_kill_left_beside_a_complete_file_goes(self, site, content, target):
+        site.files["/model.pkl"] = content
+        download(f"{site.address}/model.pkl", target)
+        target.with_name("model.pkl.part.json").write_bytes(b"{}")
+        download(f"{site.address}/model.pkl", target)
+        assert names(target) == ["model.pkl", "model.pkl.sha256"]
+
+    def test_a_full_disk_is_named_with_the_room(self, site, content, target, monkeypatch):
+        site.files["/model.pkl"] = content
+        real = Path.open
+
+        class Full(io.BytesIO):
+            def write(self, _):
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        def opened(path, *args, **kwargs):
+            return Full() if path.suffix == ".part" else real(path, *args, **kwargs)
+
+        monkeypatch.setattr(Path, "open", opened)
+        with pytest.raises(DownloadError, match=r"model\.pkl\.part'.*disk is full.*MB free"):
+            download(f"{site.address}/model.pkl", target)

@@ -1,17 +1,24 @@
 """Images: one rounding rule, files of every kind read alike, errors that say what to do."""
 
+import contextlib
 import inspect
 import io
+import struct
+import subprocess
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from sa_helpers.images import (
     encode_jpeg,
     from_uint8,
+    is_image_file,
     make_grid,
     read_image,
     resize,
@@ -182,3 +189,111 @@ def test_numbers_of_another_kind_are_refused_by_readers_without_type_checks() ->
         inspect.unwrap(make_grid)(np.full((1, 4, 4, 3), 0.7), num_columns=1)
     with pytest.raises(ValueError, match=r"given torch\.uint8; expected floats"):
         inspect.unwrap(to_uint8)(torch.full((1, 3, 4, 4), 100, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n",
+        b"\xc5\xd0\xd3\xc6" + bytes(26) + b"%!PS-Adobe-3.0 EPSF-3.0\n",
+        b"\xd7\xcd\xc6\x9a" + bytes(60),
+        b"%PDF-1.4\n",
+    ],
+)
+def test_no_content_starts_another_program(tmp_path, monkeypatch, content):
+    path = tmp_path / "cat.png"
+    path.write_bytes(content)
+    started = []
+    for name in ("Popen", "run", "call", "check_call", "check_output"):
+        monkeypatch.setattr(subprocess, name, lambda *a, **k: started.append(a))
+    with pytest.raises(ValueError, match=r"cat\.png.*begins like something else.*PNG, JPEG, WebP"):
+        read_image(path)
+    assert not started
+
+
+@pytest.mark.parametrize("form", ["BMP", "GIF", "PPM", "ICO", "TGA", "PCX"])
+def test_only_the_promised_formats_are_read_whatever_their_names(tmp_path, form):
+    path = tmp_path / "image.png"
+    Image.new("RGB", (16, 16)).save(path, format=form)
+    with pytest.raises(ValueError, match="PNG, JPEG, WebP or TIFF"):
+        read_image(path)
+    assert not is_image_file(path)
+
+
+def _tiff(path: Path, **tags: int) -> Path:
+    """A compressed grey TIFF with any tags, whatever they promise."""
+    data = zlib.compress(bytes(1000))
+    whole = {
+        256: 10,
+        257: 10,
+        258: 8,
+        259: 8,
+        262: 1,
+        277: 1,
+        **{int(k[1:]): v for k, v in tags.items()},
+    }
+    whole = {k: {-1: 8, -2: len(data)}.get(v, v) for k, v in whole.items()}
+    entries = b"".join(struct.pack("<HHII", k, 4, 1, v) for k, v in sorted(whole.items()))
+    path.write_bytes(
+        b"II*\0"
+        + struct.pack("<I", 8 + len(data))
+        + data
+        + struct.pack("<H", len(whole))
+        + entries
+        + bytes(4)
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"t256": 60_000, "t257": 60_000, "t273": -1, "t278": 60_000, "t279": -2},
+        {"t322": 30_000, "t323": 30_000, "t324": -1, "t325": -2},
+        {"t322": 2**30, "t323": 16, "t324": -1, "t325": -2},
+        {"t256": 2**31 - 1, "t257": 1, "t273": -1, "t278": 1, "t279": -2},
+    ],
+)
+def test_promises_of_many_pixels_are_refused_before_they_are_decoded(tmp_path, monkeypatch, tags):
+    path = _tiff(tmp_path / "bomb.tif", **tags)
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("it was decoded"))
+    with pytest.raises(ValueError, match=r"bomb\.tif.*Mpx.*64 Mpx"):
+        read_image(path)
+
+
+def test_pillows_own_limit_is_left_as_it_is(tmp_path):
+    before = Image.MAX_IMAGE_PIXELS
+    Image.new("1", (10, 10)).save(tmp_path / "a.png")
+    read_image(tmp_path / "a.png", max_pixels=10**9)
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_bug_of_ours_is_not_called_damage(tmp_path, monkeypatch):
+    write_image(tmp_path / "a.png", _noise(4, 4, 3))
+    monkeypatch.setattr("sa_helpers.images._tile_size", lambda _: None)
+    with pytest.raises(TypeError):
+        read_image(tmp_path / "a.png")
+
+
+def test_conversion_in_pieces_is_conversion(tmp_path, monkeypatch):
+    rgba = Image.fromarray(_noise(37, 53, 4))
+    rgba.save(tmp_path / "a.png")
+    Image.fromarray(np.arange(37 * 53, dtype=np.uint16).reshape(37, 53) * 33).save(
+        tmp_path / "b.png"
+    )
+    whole = [read_image(tmp_path / name) for name in ("a.png", "b.png")]
+    monkeypatch.setattr("sa_helpers.images._TILE_PIXELS", 20)
+    for array, name in zip(whole, ("a.png", "b.png"), strict=True):
+        np.testing.assert_array_equal(read_image(tmp_path / name), array)
+
+
+@given(
+    st.binary(max_size=300), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0"])
+)
+@settings(
+    max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+def test_any_bytes_are_an_image_or_a_value_error(tmp_path, content, beginning):
+    (tmp_path / "any").write_bytes(beginning + content)
+    with contextlib.suppress(ValueError):
+        read_image(tmp_path / "any", img_resolution=8)

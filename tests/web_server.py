@@ -18,6 +18,9 @@ class Site:
         has_ranges: Whether parts of files can be asked for.
         part_shift: Answers to such a request begin so many bytes later.
         part_limit: They are no longer than this.
+        has_length: Whether answers say how long they are.
+        length: What they say instead, if set.
+        redirections: Path to another address.
         status: Answer everything with this status, if set.
         requests: (path, Range header) of every request.
     """
@@ -27,6 +30,9 @@ class Site:
     has_ranges: bool = True
     part_shift: int = 0
     part_limit: int | None = None
+    has_length: bool = True
+    length: str | None = None
+    redirections: dict[str, str] = field(default_factory=dict)
     status: int | None = None
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     address: str = ""
@@ -40,6 +46,12 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             asked = self.headers.get("Range")
             site.requests.append((self.path, asked))
+            if self.path in site.redirections:
+                self.send_response(302)
+                self.send_header("Location", site.redirections[self.path])
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             content = site.files.get(self.path)
             if site.status or content is None:
                 self.send_error(site.status or 404)
@@ -60,7 +72,8 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
                 part = content[start:][: site.part_limit]
                 last = start + len(part) - 1
                 self.send_header("Content-Range", f"bytes {start}-{last}/{len(content)}")
-            self.send_header("Content-Length", str(len(part)))
+            if site.has_length:
+                self.send_header("Content-Length", site.length or str(len(part)))
             self.end_headers()
             self.wfile.write(part if site.cut_after is None else part[: site.cut_after])
 

@@ -149,7 +149,7 @@ def clay_images(
     }
     seeds = range(first_seed, first_seed + num_images)
     first = clay.render(domain, seeds[:_NUM_COMPARED]).images
-    where = {"max_images": num_images, "folder": cache_dir or _default_folder()}
+    folder = cache_dir or _default_folder()
 
     def rendered() -> Images:
         return stored_images(
@@ -157,7 +157,8 @@ def clay_images(
             lambda _: (clay.render(domain, chunk).images for chunk in _chunks(domain, seeds)),
             img_resolution=_RENDER_RESOLUTION,
             is_current=lambda found: _begins_with(found, first),
-            **where,
+            max_images=num_images,
+            folder=folder,
         )[0]
 
     whole = {**description, "img_resolution": img_resolution}
@@ -169,7 +170,8 @@ def clay_images(
         lambda _: (_averaged(block, factor=factor) for block in blocks(rendered())),
         img_resolution=img_resolution,
         is_current=lambda found: _begins_with(found, _averaged(first, factor=factor)),
-        **where,
+        max_images=num_images,
+        folder=folder,
     )
     return TrainingImages(array, whole)
 
