@@ -98,7 +98,7 @@ class TestRecord:
         assert train(tmp_path / "run", data, "--img-resolution", "8") == 0
         record = json.loads((tmp_path / "run" / "record.json").read_text())
         assert record["data"]["files"]["used"] == 8
-        assert set(record["data"]["left_out"]) == {"0.png", "broken.png"}
+        assert set(record["data"]["left_out"]) == {"again.png", "broken.png"}
         assert record["train_sec"] > 0
         (row,) = record["losses"]
         assert row["kimg"] == 0.032
@@ -156,7 +156,7 @@ class TestDamage:
     def test_cut_flipped_or_zeroed_anywhere_it_is_refused(self, run, data, capsys):
         path = run / "state.pt"
         whole = path.read_bytes()
-        for position in np.linspace(0, len(whole) - 1, 40).astype(int):
+        for position in np.linspace(0, len(whole) - 1, 8).astype(int):
             path.write_bytes(whole[:position])
             assert "digest does not match" in self.refusal(run, data, capsys)
             flipped = bytes([whole[position] ^ 0x10])

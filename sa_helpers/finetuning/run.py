@@ -111,7 +111,7 @@ class Run:
             "device": trainer.device.type,
             "versions": {name: version(name) for name in _PACKAGES},
             "kimg": self._kimg,
-            "train_sec": round(self.train_sec, 1),
+            "train_sec": round(self.train_sec, 3),
             "losses": self.losses,
             "distance": {
                 "name": f"Fréchet distance, {metrics.describe(FEATURE_NETWORK)}",
