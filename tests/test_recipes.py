@@ -160,7 +160,7 @@ class TestRebuild:
         assert self.make(models, "runs", "parent") == 0
         assert weights.read_bytes() == content
 
-    def test_an_interrupted_shipment_is_made_up_for(self, models, monkeypatch):
+    def test_an_interrupted_shipment_is_made_up_for(self, models, monkeypatch, capsys):
         assert self.make(models, "runs", "parent") == 0
         real, calls = checkpoints.save_model, []
 
@@ -172,8 +172,8 @@ class TestRebuild:
             return real(path, *args, **kwargs)
 
         monkeypatch.setattr(checkpoints, "save_model", full)
-        with pytest.raises(OSError, match="No space"):
-            self.make(models, "runs", "child")
+        assert self.make(models, "runs", "child") == 1
+        assert "No space" in capsys.readouterr().err
         assert self.make(models, "runs", "child") == 0
         made = family.family(models)
         assert [kimg for kimg, _ in made.snapshots("child")] == [0.008, 0.016]

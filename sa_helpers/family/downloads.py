@@ -88,7 +88,7 @@ def _on_this_disk(path: Path, *, num_bytes: int | None = None) -> Iterator[None]
     try:
         yield
     except OSError as error:
-        where = f"'{shown(error.filename or path)}'"
+        where = f"'{shown(error.filename2 or error.filename or path)}'"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(path.parent).free / 1e6
             needed = "the rest of the file" if num_bytes is None else f"{num_bytes / 1e6:.1f} MB"
