@@ -17,7 +17,7 @@ from sa_helpers.command_line import add_num_threads, refuse
 from sa_helpers.finetuning.command_line import main as train
 from sa_helpers.finetuning.quality import measure_quality
 from sa_helpers.finetuning.recipes import Recipe, in_order, read_recipes
-from sa_helpers.runtime import read_json, remove_abandoned, staging
+from sa_helpers.runtime import remove_abandoned, staging
 
 MODELS = Path(__file__).parent.parent / "models"
 _DIGEST_LETTERS = 8
@@ -114,11 +114,9 @@ def _training_hours(family: Path) -> Iterator[tuple[str, float]]:
 def _record(model: Path) -> dict[str, Any]:
     """Record of a model; empty where there is none that can be read."""
     try:
-        description = read_json(model.with_name(f"{model.name}.json"), max_bytes=1 << 26)
-    except (OSError, ValueError):
+        return dict(checkpoints.load(model, parts=()).record)
+    except checkpoints.CheckpointError:
         return {}
-    record = description.get("record") if isinstance(description, dict) else None
-    return record if isinstance(record, dict) else {}
 
 
 def _is_shipped(run: Path, target: Path) -> bool:
