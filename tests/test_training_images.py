@@ -180,6 +180,10 @@ class TestMap:
 
 
 class TestClay:
+    def test_no_images_are_refused(self, tmp_path):
+        with pytest.raises(ValueError, match="num_images is 0"):
+            clay_images("human", num_images=0, img_resolution=128, cache_dir=tmp_path)
+
     @pytest.mark.parametrize("img_resolution", [128, 32])
     def test_a_damaged_cache_is_rendered_again(self, tmp_path, img_resolution, caplog, monkeypatch):
         rendered = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8)

@@ -86,7 +86,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     add_num_threads(parser)
     parser.add_argument(
-        "--num-evaluation-images", type=int, default=1000, help="images in each distance"
+        "--num-evaluation-images",
+        type=positive_int,
+        default=1000,
+        help="images in each distance (default %(default)s)",
     )
     settings = parser.add_argument_group("settings", "see sa_helpers.finetuning.TrainingSettings")
     add_settings(settings, TrainingSettings)

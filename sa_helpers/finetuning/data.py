@@ -133,7 +133,7 @@ def clay_images(
     The images are rendered at 128 px and averaged down where `img_resolution` is lower.
 
     Raises:
-        ValueError: Unknown domain, or a resolution that does not divide 128.
+        ValueError: Unknown domain, no images, or a resolution that does not divide 128.
         OSError: They cannot be kept; where the disk is full, path and needed room are stated.
     """
     if img_resolution < 1 or _RENDER_RESOLUTION % img_resolution:
@@ -141,6 +141,8 @@ def clay_images(
             f"img_resolution is {img_resolution}, but clay images are rendered at "
             f"{_RENDER_RESOLUTION} px and averaged down, so it has to divide that."
         )
+    if num_images < 1:
+        raise ValueError(f"num_images is {num_images}, but there has to be one image at least.")
     description = {
         "kind": "clay",
         "domain": domain,
