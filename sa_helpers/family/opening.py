@@ -2,11 +2,11 @@
 
 import dataclasses
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any
 
+from sa_helpers.checkpoints import CheckpointError, read_record
 from sa_helpers.family.listing import FILE_NAME, read_listing
 from sa_helpers.family.members import WEIGHTS, Family
 from sa_helpers.runtime import cache_dir
@@ -42,7 +42,7 @@ def family(name: str | os.PathLike[str] | None = None) -> Family:
     if folder is None:
         raise ValueError(
             f'There is no family "{name}"; expected one of {list(known_families())}, or a folder '
-            f"that holds models as <name>{WEIGHTS} with <name>.json, or a {FILE_NAME}. Check "
+            f"that holds models as <name>{WEIGHTS}, or a {FILE_NAME}. Check "
             "SA_FAMILY if you did not name it yourself."
         )
     listing = read_listing(folder / FILE_NAME)
@@ -76,11 +76,10 @@ def _has_models(folder: Path) -> bool:
 
 
 def _read_record(weights_path: Path) -> dict[str, Any]:
-    path = weights_path.with_suffix(".json")
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["record"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return read_record(weights_path)
+    except CheckpointError as error:
         raise ValueError(
-            f"The record in '{path}' cannot be read ({error!r}); expected the JSON that save_model "
-            "wrote with the weights. Copy both files of the model, or save it again."
+            f"The record of '{weights_path}' cannot be read ({error}) Leave in the folder only "
+            "models that save_model wrote; name others in a family.toml."
         ) from error
