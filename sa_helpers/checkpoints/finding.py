@@ -6,6 +6,7 @@ its last layer.
 """
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,14 +24,15 @@ KNOWN = (
     "and .safetensors"
 )
 _MARKS = {
-    ("nvidia", "generator"): "synthesis.b4.const",
-    ("rosinality", "generator"): "input.input",
-    ("nvidia", "discriminator"): "b4.out.weight",
-    ("rosinality", "discriminator"): "final_linear.1.weight",
+    ("nvidia", "generator"): r"synthesis\.b\d+\.const",
+    ("rosinality", "generator"): r"input\.input",
+    ("nvidia", "discriminator"): r"b4\.out\.weight",
+    ("rosinality", "discriminator"): r"final_linear\.1\.weight",
 }
 _AVERAGED = "ema"
 _NUM_KEYS = 40
 _NUM_COPIES = 4
+_MAX_NAME_LETTERS = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,11 +123,12 @@ def _find(root: Mapping[Any, Any]) -> Iterator[_Found]:
 def _in_state(state: Mapping[Any, Any], *, place: str) -> Iterator[_Found]:
     if len(state) > MAX_WEIGHTS:
         return
+    texts = [name for name in state if isinstance(name, str) and len(name) < _MAX_NAME_LETTERS]
     for (code, network), mark in _MARKS.items():
-        names = [name for name in state if isinstance(name, str) and name.endswith(mark)]
-        for name in names[:_NUM_COPIES]:
-            prefix = name.removesuffix(mark)
-            if (prefix and not prefix.endswith(".")) or not isinstance(state[name], StoredTensor):
+        found = (re.fullmatch(rf"((?:.*\.)?){mark}", name) for name in texts)
+        for match in itertools.islice(filter(None, found), _NUM_COPIES):
+            prefix = match[1]
+            if not isinstance(state[match[0]], StoredTensor):
                 continue
             inner = {
                 key.removeprefix(prefix): value
