@@ -29,7 +29,7 @@ from safetensors.torch import save_file
 
 from sa_helpers.checkpoints import save_model, to_nvidia_state
 
-_BATCH = 250
+_BATCH = 1000
 _MAX_GROWTH_BYTES = 200e6
 _MAX_CPU_SEC = 2.0
 _HERE = Path(__file__).parent

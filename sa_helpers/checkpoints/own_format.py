@@ -88,11 +88,16 @@ def read_record(path: str | Path) -> dict[str, Any]:
     weights_path, _ = model_files(path)
     with open_span(weights_path) as span:
         budget = Budget(weights_path)
-        _, metadata = read_safetensors(span, budget)
-        text = metadata.get(DESCRIPTION)
-        description = (
-            _read_beside(weights_path, budget) if text is None else _parse(text, span, budget)
-        )
+        tensors, metadata = read_safetensors(span, budget)
+        if DESCRIPTION in metadata:
+            description = _parse(metadata[DESCRIPTION], span, budget)
+        elif _has_our_names(tensors):
+            description = _read_beside(weights_path, budget)
+        else:
+            raise CheckpointError(
+                f"{weights_path} is no model that save_model wrote. Convert it with `python -m "
+                "sa_helpers.checkpoints convert`."
+            )
     record: dict[str, Any] = description["record"]
     return record
 
@@ -129,11 +134,15 @@ def _describe(
                 f"damaged. {_AGAIN}"
             )
         return _parse(text, span, budget), span.path
-    if not tensors or not all(name.partition(".")[0] in CONFIGS for name in tensors):
+    if not _has_our_names(tensors):
         return None
     description, place = _read_beside(span.path, budget), model_files(span.path)[1]
     _check_hash(span, description["weights"])
     return description, place
+
+
+def _has_our_names(tensors: Weights) -> bool:
+    return bool(tensors) and all(name.partition(".")[0] in CONFIGS for name in tensors)
 
 
 def _by_part(tensors: Weights, path: Path) -> dict[str, dict[str, StoredTensor]]:

@@ -1,7 +1,6 @@
 """Make models of a family again, from their recipes: `python -m sa_helpers.finetuning.rebuild`."""
 
 import argparse
-import json
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -86,8 +85,8 @@ def _announce(recipes: Sequence[Recipe], family: Path) -> None:
 
 def _training_hours(family: Path) -> Iterator[tuple[str, float]]:
     """Names and hours of the shipped models and of the runs that they grew from."""
-    for path in family.glob("*.json"):
-        record = json.loads(path.read_text(encoding="utf-8"))["record"]
+    for path in family.glob("*.safetensors"):
+        record = checkpoints.read_record(path)
         yield path.stem, record["train_sec"] / 3600
         origin = record.get("parent")
         while origin:
@@ -98,12 +97,9 @@ def _training_hours(family: Path) -> Iterator[tuple[str, float]]:
 
 def _is_shipped(run: Path, target: Path) -> bool:
     """Whether the family holds the model of a run already, judged."""
-    if not target.with_suffix(".json").exists():
+    if not target.with_suffix(".safetensors").exists():
         return False
-    shipped, made = (
-        json.loads(path.read_text(encoding="utf-8"))["record"]
-        for path in (target.with_suffix(".json"), run / "model.json")
-    )
+    shipped, made = (checkpoints.read_record(path) for path in (target, run / "model"))
     return shipped.pop("quality", None) is not None and shipped == made
 
 
