@@ -13,7 +13,7 @@ JUPYTER_BOOK = $(BIN)/jupyter-book build . --all --quiet -W --keep-going -n \
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test quick lint unit notebooks portable site pages models lab lock clean
+.PHONY: help setup book test quick lint unit fuzz notebooks portable site pages models lab lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,9 @@ portable: setup ## As unit and notebooks, as other processors would compute (two
 	$(MAKE) notebooks THREADS=1
 	$(MAKE) notebooks THREADS=3
 	SA_PERTURB_WEIGHTS=1 $(MAKE) unit notebooks
+
+fuzz: setup ## Open ten thousand mutated checkpoints and report what comes of them
+	$(BIN)/python tests/fuzz_checkpoints.py --count 10000 --seed $(or $(SEED),0)
 
 site: setup ## Build the site, warnings being errors
 	$(JUPYTER_BOOK)

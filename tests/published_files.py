@@ -136,11 +136,17 @@ def nvidia_pickle(
     version: int = 6,
     overrides: dict[str, Any] | None = None,
     is_channels_last: bool = False,
+    key: str = "G_ema",
+    is_alone: bool = False,
+    is_torch_file: bool = False,
 ) -> Path:
     """Write what `pickle.dump(dict(G, D, G_ema, ...))` of stylegan2-ada-pytorch writes.
 
     Args:
         overrides: Attributes to change in all modules that have them, to make variants.
+        key: Under which the generator stands.
+        is_alone: The generator alone, without the dict around it.
+        is_torch_file: Written by `torch.save`, as PTI writes its generators.
     """
     fp16 = set(block_resolutions(generator.config.img_resolution)[-num_fp16_res:][:num_fp16_res])
 
@@ -175,10 +181,14 @@ def nvidia_pickle(
             "training_set_kwargs": _EasyDict(class_name="training.dataset.ImageFolderDataset"),
             "G": None,
             "D": None if discriminator is None else carry("D", discriminator),
-            "G_ema": carry("G_ema", generator),
             "augment_pipe": None,
+            key: carry("G_ema", generator),
         }
-        path.write_bytes(pickle.dumps(content, protocol=protocol))
+        written = content[key] if is_alone else content
+        if is_torch_file:
+            torch.save(written, path)
+        else:
+            path.write_bytes(pickle.dumps(written, protocol=protocol))
     return path
 
 

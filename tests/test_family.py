@@ -1,7 +1,6 @@
-import json
-
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from sa_helpers import checkpoints, family
 from sa_helpers.blending import drop_top_resolution
@@ -147,10 +146,16 @@ def test_two_possible_parents_are_reported(folder):
         _ = family.family(folder).parent
 
 
-@pytest.mark.parametrize("content", ["{", "[]", json.dumps({"schema_version": 1})])
+def test_a_model_of_somebody_else_is_named(folder):
+    save_file({"weight": torch.zeros(1)}, folder / "dog.safetensors")
+    with pytest.raises(ValueError, match=r"dog\.safetensors.*convert"):
+        family.family(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\x02" + bytes(7) + b"{}"])
 def test_damaged_record_is_named(folder, content):
-    (folder / "dog.json").write_text(content)
-    with pytest.raises(ValueError, match=r"dog\.json"):
+    (folder / "dog.safetensors").write_bytes(content)
+    with pytest.raises(ValueError, match=r"dog\.safetensors"):
         family.family(folder)
 
 

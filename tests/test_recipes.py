@@ -1,12 +1,11 @@
 """Recipes: read, ordered, and followed to the same weights by however many interruptions."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from sa_helpers import checkpoints, family
-from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.checkpoints import CheckpointError, read_record
 from sa_helpers.finetuning import rebuild
 from sa_helpers.finetuning.recipes import in_order, read_recipes
 
@@ -200,5 +199,5 @@ class TestRebuild:
 
 def test_records_hold_how_long_origins_took(models):
     TestRebuild().make(models, "runs", "parent")
-    record = json.loads((models / "parent.json").read_text())["record"]
+    record = read_record(models / "parent")
     assert record["parent"]["train_sec"] >= 0

@@ -14,6 +14,7 @@ from sa_helpers.checkpoints.exporting import (
     to_rosinality_state,
 )
 from sa_helpers.checkpoints.loading import Description, LoadedModel, describe, load
+from sa_helpers.checkpoints.own_format import read_record
 from sa_helpers.checkpoints.saving import save_model
 from sa_helpers.checkpoints.small_networks import load_network, save_network
 
@@ -27,6 +28,7 @@ __all__ = [
     "load",
     "load_arrays",
     "load_network",
+    "read_record",
     "require_weights_file",
     "save_arrays",
     "save_model",

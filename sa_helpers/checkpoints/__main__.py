@@ -31,6 +31,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     how.add_argument("--half", action="store_true", help="float16, half the size")
     how.add_argument("--parent", help="name of the model that this one was fine-tuned from")
     how.add_argument("--kimg", type=float, help="how long it was fine-tuned, if known")
+    for command in (what, how):
+        command.add_argument(
+            "--class-index",
+            type=int,
+            metavar="INDEX",
+            help="class of a class-conditional model, from 0",
+        )
     return parser.parse_args(arguments)
 
 
@@ -39,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_arguments(arguments)
     try:
         if options.command == "describe":
-            description = describe(options.source)
+            description = describe(options.source, class_index=options.class_index)
             text = json.dumps(description.to_dict(), indent=2)
             print(text if options.json else description)
             return 0
@@ -50,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             dtype=torch.float16 if options.half else torch.float32,
             parent=options.parent,
             kimg=options.kimg,
+            class_index=options.class_index,
         )
     except (CheckpointError, OSError) as error:
         print(error, file=sys.stderr)

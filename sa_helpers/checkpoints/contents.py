@@ -1,13 +1,14 @@
 """What a reader of any format hands on: sizes, settings, and weights that are not yet in memory."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.checkpoints.spans import StoredTensor
+from sa_helpers.checkpoints.errors import CheckpointError, shown
+from sa_helpers.checkpoints.spans import StoredTensor, sides
 from sa_helpers.networks import DiscriminatorConfig, EncoderConfig, GeneratorConfig
 
 Weights = Mapping[str, StoredTensor]
@@ -15,6 +16,9 @@ Config = GeneratorConfig | DiscriminatorConfig | EncoderConfig
 W_AVG = "mapping.w_avg"
 NOISE = "noise_const"
 _NUM_SHOWN = 3
+MAX_WEIGHTS = 5_000  # an encoder of 1024 px with its generator has 1500
+_MAX_NAME_LETTERS = 80
+_MAX_VALUES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,9 @@ class Contents:
         settings: What else the file says of the networks; JSON-ready.
         notes: What the reader had to assume, in sentences.
         lacks: Weights that the format may leave out and the loader makes: W_AVG, NOISE.
+        num_classes: Of a class-conditional generator; 0 for any other. Its mapping network has to
+            be folded for one of them before it is built.
+        label_lr_multiplier: Of the mapping of labels in a conditional discriminator.
         record: How the model came about, as its maker wrote it.
     """
 
@@ -37,6 +44,8 @@ class Contents:
     settings: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     lacks: frozenset[str] = frozenset()
+    num_classes: int = 0
+    label_lr_multiplier: float = 0.01
     record: dict[str, Any] = field(default_factory=dict)
 
 
@@ -50,8 +59,8 @@ def require_filter(stored: StoredTensor, *, name: str, gain: float) -> None:
     expected = torch.outer(taps, taps) * (gain / 64)
     if stored.shape != (4, 4) or not torch.allclose(stored.read().float(), expected, atol=1e-6):
         raise CheckpointError(
-            f"The filter {name} of shape {stored.shape} is not the [1, 3, 3, 1] of StyleGAN2. This "
-            "variant is not supported."
+            f"The filter {shown(name)} of {sides(stored.shape)} is not the [1, 3, 3, 1] of "
+            "StyleGAN2. This variant has other images; open it with the code that made it."
         )
 
 
@@ -81,38 +90,111 @@ def renamed(
     unknown = sorted(weights.keys() - set(names.values()))
     problems = [f"{name} is missing" for name in missing] + [f"{n} is unknown" for n in unknown]
     if problems:
+        listed = "; ".join(shown(problem, max_length=80) for problem in problems[:_NUM_SHOWN])
         raise CheckpointError(
-            f"The {what} is incomplete or of another kind: {'; '.join(problems[:_NUM_SHOWN])} "
+            f"The {what} is incomplete or of another kind: {listed} "
             f"({len(problems)} in all). Download the file again; variants of StyleGAN2 with other "
             "layers are not read."
         )
     return {ours: weights[theirs] for ours, theirs in names.items() if theirs in weights}
 
 
-def text(name: Any) -> str:
-    """Return a name as found in a file, if it is one.
+def tensors_of(state: Any, *, what: str) -> dict[str, StoredTensor]:
+    """Check that something in a file is a state dict, of no more weights than networks have.
 
     Raises:
-        TypeError: It is something else, which could take for ever to hash or to show.
+        CheckpointError: It is something else.
     """
-    if not isinstance(name, str):
-        raise TypeError(f"a name that is a {type(name).__name__}")
-    return name
+    if (
+        not isinstance(state, dict)
+        or len(state) > MAX_WEIGHTS
+        or not all(isinstance(k, str) and isinstance(v, StoredTensor) for k, v in state.items())
+    ):
+        raise CheckpointError(
+            f"{what} is no state dict of tensors. The file is of another kind, or altered; "
+            "download it again."
+        )
+    return dict(state)
+
+
+def name_of(value: Any) -> str:
+    """Return the name of a part of a network as found in a file, if it is one.
+
+    Raises:
+        CheckpointError: It is something else, or longer than any name.
+    """
+    if isinstance(value, str) and len(value) <= _MAX_NAME_LETTERS:
+        return value
+    what = f"{len(value)} letters" if isinstance(value, str) else f"a {type(value).__name__}"
+    raise CheckpointError(
+        f"A part of a network has a name of {what}, which no network has. The file was altered, "
+        "or is of another kind; download it again."
+    )
+
+
+def number(
+    value: Any,
+    *,
+    what: str,
+    low: float,
+    high: float,
+    is_integer: bool = False,
+) -> Any:
+    """Check a number that a file gives as a setting.
+
+    Args:
+        value: As found, of any type.
+        what: The setting, for messages.
+        low: Smallest value.
+        high: Largest value.
+        is_integer: Refuse fractions.
+
+    Raises:
+        CheckpointError: It is no number, or out of range.
+    """
+    kinds = (int,) if is_integer else (int, float)
+    if type(value) not in kinds or not low <= value <= high:
+        raise CheckpointError(
+            f"The file gives {what} = {plain(value, depth=0)!r}; expected a number from {low:g} to "
+            f"{high:g}. It was altered, or is of another kind; download it again."
+        )
+    return value
+
+
+def clamp(value: Any) -> float | None:
+    """Check a bound of activations that a file gives; None means none.
+
+    Raises:
+        CheckpointError: It is no positive number.
+    """
+    if value is None:
+        return None
+    return float(number(value, what="conv_clamp", low=1e-6, high=1e9))
 
 
 def plain(value: Any, *, depth: int = 3) -> Any:
     """Keep what JSON can hold of a value from a file, in short.
 
-    Text is cut to 200 characters, lists to 20 items; everything else becomes the name of its type.
+    Text is cut to 200 characters, and lists to 20 items; everything beyond a thousand values, and
+    what is nested deeper, becomes the name of its type.
+
+    Args:
+        value: Of any type, nested as deep as it likes.
+        depth: How many levels are kept.
     """
+    return _plain(value, depth, [_MAX_VALUES])
+
+
+def _plain(value: Any, depth: int, left: list[int]) -> Any:
+    left[0] -= 1
     if isinstance(value, str):
-        return value[:200]
-    if isinstance(value, bool | int | float | None):
+        return shown(value)
+    if type(value) in (bool, int, float, type(None)):
         is_sound = not isinstance(value, float) or value - value == 0
         return value if is_sound else str(value)
-    if depth and isinstance(value, list | tuple):
-        return [plain(item, depth=depth - 1) for item in value[:20]]
-    if depth and isinstance(value, dict):
-        items = list(value.items())[:50]
-        return {str(key)[:80]: plain(item, depth=depth - 1) for key, item in items}
+    if depth and left[0] > 0 and isinstance(value, list | tuple):
+        return [_plain(item, depth - 1, left) for item in value[:20]]
+    if depth and left[0] > 0 and isinstance(value, dict):
+        items = itertools.islice(value.items(), 50)
+        return {shown(key, max_length=80): _plain(i, depth - 1, left) for key, i in items}
     return type(value).__name__

@@ -1,18 +1,24 @@
 """Find out what a file is by its first bytes, and open it with the reader of its format."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sa_helpers.checkpoints import nvidia, rosinality, tensorflow
-from sa_helpers.checkpoints.carried import NVIDIA_PICKLE, TENSORFLOW_PICKLE, TORCH_FILE
+from sa_helpers.checkpoints.budget import Budget
 from sa_helpers.checkpoints.contents import Contents
 from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.checkpoints.own_format import model_files, open_own_format
+from sa_helpers.checkpoints.finding import KNOWN, read_root
+from sa_helpers.checkpoints.own_format import model_files, read_own_format
 from sa_helpers.checkpoints.pickle_machine import PickleMachine
-from sa_helpers.checkpoints.spans import Span, StoredTensor, open_span
-from sa_helpers.checkpoints.torch_files import LEGACY_MAGIC, read_legacy, read_zipped
+from sa_helpers.checkpoints.safetensors_files import is_safetensors, read_safetensors
+from sa_helpers.checkpoints.spans import Span, open_span
+from sa_helpers.checkpoints.torch_files import (
+    LEGACY_MAGIC,
+    allowed_names,
+    read_legacy,
+    read_zipped,
+)
 
 _ARCHIVES = {
     b"\x1f\x8b": "a gzip archive",
@@ -22,11 +28,6 @@ _ARCHIVES = {
     b"\xfd7zXZ": "an xz archive",
 }
 _TAR_MAGIC = 257
-_MAX_HEADER_BYTES = 1 << 40
-_KNOWN = (
-    "NVIDIA's .pkl (PyTorch or TensorFlow), rosinality's, e4e's, pSp's and StyleGAN-NADA's .pt, "
-    "and .safetensors with .json"
-)
 
 
 @contextmanager
@@ -39,17 +40,29 @@ def open_checkpoint(path: Path) -> Iterator[tuple[Contents, Callable[[], str]]]:
     Raises:
         CheckpointError: Another kind of file, or a damaged or harmful one.
     """
-    if not path.is_file() and any(file.is_file() for file in model_files(path)):
-        with open_own_format(path) as opened:
-            yield opened
-        return
-    with open_span(path) as span:
-        is_own = _is_own_format(span)
-        if not is_own:
-            yield _read(span), span.sha256
-    if is_own:
-        with open_own_format(path) as opened:
-            yield opened
+    with open_span(weights_file(path)) as span:
+        yield _read(span), span.sha256
+
+
+def weights_file(path: Path) -> Path:
+    """Path of the file that holds the weights: models of our own go by their name without ending.
+
+    The JSON of a model that was saved as two files stands for its weights.
+    """
+    if path.name and not _is_file(path):
+        return model_files(path)[0]
+    if path.suffix == ".json" and _is_file(path):
+        with open_span(path) as span:
+            if span.head(1) == b"{":
+                return model_files(path)[0]
+    return path
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.exists() and not path.is_dir()
+    except (OSError, ValueError):  # a name that no file can have; opening it says so
+        return True
 
 
 def require_weights_file(path: Path) -> None:
@@ -62,27 +75,25 @@ def require_weights_file(path: Path) -> None:
         _refuse_what_is_none(span)
 
 
-def _is_own_format(span: Span) -> bool:
-    """Tell JSON, or the eight bytes of a length and JSON; pickles would give absurd lengths."""
-    head = span.part(0, min(9, span.length)).read()
-    is_header = head[8:] == b"{" and int.from_bytes(head[:8], "little") < _MAX_HEADER_BYTES
-    return head[:1] == b"{" or is_header
-
-
 def _read(span: Span) -> Contents:
     _refuse_what_is_none(span)
-    head = span.part(0, min(4, span.length)).read()
+    budget = Budget(span.path)
+    head = span.head(4)
     if head[:2] == b"PK":
-        return _from_torch(read_zipped(span), span)
-    if head[:1] != b"\x80":
+        return read_root(read_zipped(span, budget), budget)
+    if head[:1] == b"\x80" and not is_safetensors(span):
+        return _from_pickle(span, budget)
+    if not is_safetensors(span):
         raise CheckpointError(
-            f"{span.path} begins with {head!r}, like no checkpoint. Expected {_KNOWN}."
+            f"{span.path} begins with {head!r}, like no checkpoint. Expected {KNOWN}."
         )
-    return _from_pickle(span)
+    tensors, metadata = read_safetensors(span, budget)
+    own = read_own_format(span, tensors, metadata, budget)
+    return read_root(tensors, budget) if own is None else own
 
 
 def _refuse_what_is_none(span: Span) -> None:
-    head = span.part(0, min(512, span.length)).read()
+    head = span.head(512)
     if not head:
         raise CheckpointError(f"{span.path} is empty. The download failed; repeat it.")
     text = head.lstrip().lower()
@@ -103,46 +114,9 @@ def _refuse_what_is_none(span: Span) -> None:
         raise CheckpointError(f"{span.path} is {kind}. Unpack it and load what is inside.")
 
 
-def _from_pickle(span: Span) -> Contents:
-    """Read a bare pickle: a torch file of before 1.6, or a pickle of NVIDIA's.
-
-    Which one shows only in its content, so the reader knows the names of all three at first; what
-    its format does not need is refused by the readers, which look at types.
-    """
-    names = {**TORCH_FILE, **NVIDIA_PICKLE, **TENSORFLOW_PICKLE}
-    root = PickleMachine(span, allowed=names).load()
-    if root == LEGACY_MAGIC:
-        return _from_torch(read_legacy(span), span)
-    if isinstance(root, tuple) and len(root) == 3:
-        return tensorflow.read_pickle(root)
-    if isinstance(root, dict) and "G_ema" in root:
-        is_state = isinstance(root["G_ema"], dict)
-        return nvidia.read_state_dicts(root) if is_state else nvidia.read_pickle(root)
-    raise _unknown(root, span)
-
-
-def _from_torch(root: Any, span: Span) -> Contents:
-    if isinstance(root, dict):
-        root = _bare_state_dict(root)
-        if isinstance(root.get("state_dict"), dict):
-            return rosinality.read_encoder_checkpoint(root)
-        if isinstance(root.get("g_ema"), dict):
-            return rosinality.read_checkpoint(root)
-        if isinstance(root.get("G_ema"), dict):
-            return nvidia.read_state_dicts(root)
-    raise _unknown(root, span)
-
-
-def _bare_state_dict(root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Name the part of a file that is one state dict; other files stay as they are."""
-    if isinstance(root.get("synthesis.b4.const"), StoredTensor):
-        return {"G_ema": root}
-    return {"g_ema": root} if isinstance(root.get("input.input"), StoredTensor) else root
-
-
-def _unknown(root: Any, span: Span) -> CheckpointError:
-    keys = [str(key)[:40] for key in root][:8] if isinstance(root, dict) else []
-    return CheckpointError(
-        f"{span.path} holds {type(root).__name__} {keys or ''}, not a StyleGAN2 checkpoint. "
-        f"Expected {_KNOWN}."
-    )
+def _from_pickle(span: Span, budget: Budget) -> Contents:
+    """Read a bare pickle: a torch file of before 1.6, or a pickle of NVIDIA's."""
+    root: Any = PickleMachine(span, allowed=allowed_names(budget), budget=budget).load()
+    if type(root) is int and root == LEGACY_MAGIC:
+        root = read_legacy(span, budget)
+    return read_root(root, budget)

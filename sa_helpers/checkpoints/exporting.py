@@ -99,6 +99,7 @@ def convert(
     dtype: torch.dtype = torch.float32,
     parent: str | None = None,
     kimg: float | None = None,
+    class_index: int | None = None,
 ) -> Path:
     """Read a checkpoint of any format and write it in another.
 
@@ -110,6 +111,7 @@ def convert(
         parent: For "safetensors": name of the model that this one was fine-tuned from. A folder of
             models whose records say so is a family.
         kimg: For "safetensors": how long it was fine-tuned, if that is known.
+        class_index: As for `load`: of a class-conditional model, the class that is written.
 
     Returns:
         The path of the weights that were written.
@@ -120,7 +122,7 @@ def convert(
     """
     if layout not in LAYOUTS:
         raise ValueError(f'layout is "{layout}"; expected one of {LAYOUTS}.')
-    model = load(source)
+    model = load(source, class_index=class_index)
     if layout != "safetensors":
         return export(target, model.generator, model.discriminator, layout=cast(Layout, layout))
     return save_model(
@@ -157,6 +159,7 @@ def _settings(generator: Generator, discriminator: Discriminator | None) -> dict
     settings: dict[str, float | None] = {
         "conv_clamp": generator.config.conv_clamp,
         "mapping_lr_multiplier": generator.config.mapping_lr_multiplier,
+        "z_dim": generator.config.z_dim,
     }
     if discriminator is not None:
         settings["discriminator_conv_clamp"] = discriminator.config.conv_clamp

@@ -1,7 +1,7 @@
 """Read networks, and say clearly what is wrong where that fails."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from sa_helpers.checkpoints.contents import W_AVG, Config, Contents, Weights
-from sa_helpers.checkpoints.detecting import open_checkpoint
-from sa_helpers.checkpoints.errors import CheckpointError
+from sa_helpers.checkpoints.colours import with_three_channels
+from sa_helpers.checkpoints.conditional import for_class
+from sa_helpers.checkpoints.contents import W_AVG, Contents, Weights
+from sa_helpers.checkpoints.detecting import open_checkpoint, weights_file
+from sa_helpers.checkpoints.errors import CheckpointError, shown
+from sa_helpers.checkpoints.spans import is_finite, sides
 from sa_helpers.networks import (
     Discriminator,
     DiscriminatorConfig,
@@ -22,7 +25,6 @@ from sa_helpers.networks import (
     Generator,
     GeneratorConfig,
 )
-from sa_helpers.runtime import FILE_FAULTS
 
 PARTS = ("generator", "discriminator", "encoder")
 _NETWORKS: Mapping[str, Any] = {
@@ -32,6 +34,7 @@ _NETWORKS: Mapping[str, Any] = {
 }
 _NUM_SHOWN = 3
 _NUM_AVERAGED = 10_000
+_SLACK_BYTES = 1 << 25  # as noise maps of 1024 px, which some files lack, and more
 _SEED = 0
 
 
@@ -111,20 +114,25 @@ def load(
     *,
     device: torch.device | None = None,
     parts: Collection[str] = PARTS,
+    class_index: int | None = None,
 ) -> LoadedModel:
     """Open a StyleGAN2 checkpoint of any published format, without running anything of it.
 
     NVIDIA's pickles (PyTorch and TensorFlow), rosinality's files and their descendants (e4e, pSp,
-    StyleGAN-NADA), and what `save_model` and `export` wrote. The format is told by the content, not
-    by the name. Weights are in memory once.
+    StyleGAN-NADA, JoJoGAN, PTI), state dicts with the names of either code, also as safetensors,
+    and what `save_model` and `export` wrote. The format is told by the content, not by the name.
+    Weights are in memory once.
 
     Args:
         path: Of the file; of our own format with or without ending.
         device: Where to put the networks; None means the CPU.
         parts: Which of `PARTS` to load, besides the generator.
+        class_index: Class of a class-conditional model, from 0; the networks are those of this
+            class. None for all other models.
 
     Raises:
-        CheckpointError: A missing, damaged, foreign or harmful file; cause and remedy are stated.
+        CheckpointError: A missing, damaged, foreign or harmful file, or one whose class has to be
+            chosen; cause and remedy are stated.
         ValueError: Unknown parts.
     """
     if isinstance(parts, str) or not set(parts) <= set(PARTS):
@@ -133,14 +141,12 @@ def load(
     # Whoever opens a model within inference mode may train it, or another caller may, later on.
     with (
         torch.inference_mode(False),
-        _explaining(path),
-        open_checkpoint(path) as (contents, sha256),
+        _naming(path),
+        open_checkpoint(path) as (read, sha256),
     ):
-        networks = {
-            part: _build(part, contents, path)
-            for part in PARTS
-            if part in contents.configs and part in {*parts, "generator"}
-        }
+        contents = with_three_channels(for_class(read, class_index, path=path))
+        chosen = [p for p in PARTS if p in contents.configs and p in {*parts, "generator"}]
+        networks = _build(chosen, contents, path)
         model = LoadedModel(
             generator=cast(Generator, networks["generator"]),
             discriminator=cast(Discriminator | None, networks.get("discriminator")),
@@ -154,21 +160,27 @@ def load(
     return model
 
 
-def describe(path: str | Path) -> Description:
+def describe(path: str | Path, *, class_index: int | None = None) -> Description:
     """Tell what a checkpoint holds, by its structure; the weights stay on the disk.
+
+    Args:
+        path: As for `load`.
+        class_index: As for `load`; a class-conditional model can also be described without.
 
     Raises:
         CheckpointError: As `load`, but for what is wrong with the numbers themselves.
     """
     path = Path(path)
-    with _explaining(path), open_checkpoint(path) as (contents, _):
-        return _description(contents, path)
+    with _naming(path), open_checkpoint(path) as (read, _):
+        is_folded = class_index is not None or not read.num_classes
+        contents = for_class(read, class_index, path=path) if is_folded else read
+        return _description(with_three_channels(contents), path)
 
 
 def _description(contents: Contents, path: Path) -> Description:
     return Description(
         format=contents.format,
-        num_bytes=path.stat().st_size if path.is_file() else _own_size(path),
+        num_bytes=weights_file(path).stat().st_size,
         generator=cast(GeneratorConfig, contents.configs["generator"]),
         discriminator=cast(DiscriminatorConfig | None, contents.configs.get("discriminator")),
         encoder=cast(EncoderConfig | None, contents.configs.get("encoder")),
@@ -177,42 +189,53 @@ def _description(contents: Contents, path: Path) -> Description:
     )
 
 
-def _own_size(path: Path) -> int:
-    return path.with_name(f"{path.name}.safetensors").stat().st_size
-
-
 @contextmanager
-def _explaining(path: Path) -> Iterator[None]:
-    """Whatever a damaged file makes go wrong is one error, with a remedy."""
+def _naming(path: Path) -> Iterator[None]:
+    """Let every refusal say which file it is about."""
     try:
         yield
-    except CheckpointError:
-        raise
-    except FILE_FAULTS as error:
-        raise CheckpointError(
-            f"{path} is damaged or no StyleGAN2 checkpoint ({type(error).__name__}: "
-            f"{str(error)[:200]}). Download it again, or save it again with the code that made it."
-        ) from error
+    except CheckpointError as error:
+        if shown(path.name) in str(error):
+            raise
+        raise CheckpointError(f"{path}: {error}") from error
 
 
-def _build(part: str, contents: Contents, path: Path) -> nn.Module:
-    """Make a network around the weights of a file.
+def _build(chosen: Collection[str], contents: Contents, path: Path) -> dict[str, nn.Module]:
+    """Make networks around the weights of a file.
 
-    It is laid out without memory first, so that its own random weights never exist.
+    They are laid out without memory first, so that their own random weights never exist, and their
+    sizes are known before a number is read.
     """
-    config = contents.configs[part]
+    networks: dict[str, nn.Module] = {}
     with torch.device("meta"), _WithoutNumbers():
-        network = _layout(part, config, path)
-    weights, expected = contents.weights[part], network.state_dict()
-    lacks = contents.lacks if part == "generator" else frozenset()
-    absent = {name for name in expected if name.endswith(tuple(lacks))}
-    _check_shapes(part, {n: v for n, v in expected.items() if n not in absent}, weights, path)
-    drawn = _draw({name: expected[name].shape for name in absent})
-    network.load_state_dict({**_read_all(part, weights, path), **drawn}, assign=True)
-    network.eval()
-    if W_AVG in absent:
-        _set_w_avg(cast(Generator, network))
-    return network
+        for part in chosen:
+            networks[part] = _NETWORKS[part](contents.configs[part])
+    for part, network in networks.items():
+        _check_shapes(part, network.state_dict(), contents)
+    _require_proportion(networks.values(), weights_file(path).stat().st_size)
+    for part, network in networks.items():
+        expected = network.state_dict()
+        state = _read_all(part, contents.weights[part])
+        absent = {name: value.shape for name, value in expected.items() if name not in state}
+        network.load_state_dict({**state, **_draw(absent)}, assign=True)
+        network.eval()
+        if W_AVG in absent:
+            _set_w_avg(cast(Generator, network))
+    return networks
+
+
+def _require_proportion(networks: Iterable[nn.Module], num_bytes: int) -> None:
+    """Refuse networks that are larger than their file.
+
+    It could have all their weights in one small place, or no noise maps for huge images.
+    """
+    wanted = sum(4 * value.numel() for n in networks for value in n.state_dict().values())
+    if wanted > 2 * num_bytes + _SLACK_BYTES:  # half precision doubles when it is read
+        raise CheckpointError(
+            f"The networks need {wanted / 1e6:.0f} MB, and the file has {num_bytes / 1e6:.1f}: "
+            "its weights share their memory, as those of no StyleGAN2 do. Save it again with "
+            "weights of their own, if you trust it."
+        )
 
 
 class _WithoutNumbers(TorchFunctionMode):
@@ -230,41 +253,37 @@ class _WithoutNumbers(TorchFunctionMode):
         return args[0] if is_division else func(*args, **(kwargs or {}))
 
 
-def _layout(part: str, config: Config, path: Path) -> nn.Module:
-    try:
-        network = _NETWORKS[part](config)
-    except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
-        raise CheckpointError(
-            f"The {part} config of {path} makes no network ({error}). Get the file again."
-        ) from error
-    return cast(nn.Module, network)
-
-
-def _check_shapes(part: str, expected: Mapping[str, Tensor], weights: Weights, path: Path) -> None:
-    problems = [f"{name} is missing" for name in sorted(expected.keys() - weights.keys())]
+def _check_shapes(part: str, expected: Mapping[str, Tensor], contents: Contents) -> None:
+    weights: Weights = contents.weights[part]
+    lacks = tuple(contents.lacks) if part == "generator" else ()
+    needed = {name for name in expected if not name.endswith(lacks or ("\0",))}
+    problems = [f"{name} is missing" for name in sorted(needed - weights.keys())]
     problems += [f"{name} is unknown" for name in sorted(weights.keys() - expected.keys())]
     for name in sorted(expected.keys() & weights.keys()):
         shape, wanted = weights[name].shape, tuple(expected[name].shape)
         if shape != wanted:
-            problems.append(f"{name} has shape {shape}, the config means {wanted}")
-    _raise_if_any(problems, part, path)
+            problems.append(f"{name} has shape {sides(shape)}, the config means {sides(wanted)}")
+    _raise_if_any(problems, part)
 
 
-def _read_all(part: str, weights: Weights, path: Path) -> dict[str, Tensor]:
+def _read_all(part: str, weights: Weights) -> dict[str, Tensor]:
     state, problems = {}, []
     for name in sorted(weights):
-        state[name] = weights[name].read().float().contiguous()
-        if not state[name].isfinite().all():
+        value = weights[name].read()
+        if not value.is_floating_point():
+            problems.append(f"{name} holds {value.dtype}, which is no weight")
+        elif not is_finite(value):
             problems.append(f"{name} holds NaN or infinity")
-    _raise_if_any(problems, part, path)
+        state[name] = value.contiguous()
+        _raise_if_any(problems, part)
     return state
 
 
-def _raise_if_any(problems: list[str], part: str, path: Path) -> None:
+def _raise_if_any(problems: list[str], part: str) -> None:
     if problems:
-        shown = "; ".join(problems[:_NUM_SHOWN])
+        listed = "; ".join(shown(problem, max_length=120) for problem in problems[:_NUM_SHOWN])
         raise CheckpointError(
-            f"The {part} in {path} does not fit: {shown} ({len(problems)} in all). Download or "
+            f"The {part} does not fit: {listed} ({len(problems)} in all). Download or "
             "copy the file again, from one source; if you made it, save it again, from before it "
             "diverged."
         )

@@ -186,9 +186,10 @@ def largest_block(count: int, *, what: str) -> int:
     Raises:
         CheckpointError: No blocks, or more than any network has.
     """
-    if not 1 <= count <= 10:
+    if not 1 <= count <= 9:
         raise CheckpointError(
-            f"The {what} has {count} blocks beyond 4x4; expected 1 to 10. It is no StyleGAN2 "
-            "network, or has other names; see describe for what the file holds."
+            f"The {what} has {count} blocks beyond 4x4; expected 1 to 9. It is no StyleGAN2 "
+            "network, or its weights have the names of another code; choose a checkpoint of "
+            "NVIDIA's or rosinality's code."
         )
     return 4 << count

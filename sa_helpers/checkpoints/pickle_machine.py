@@ -2,11 +2,13 @@
 
 A pickle is a program for a small stack machine, and Python's own machine imports and calls whatever
 the program names. This one runs the same instructions, but a name only ever stands for a function
-of an allow-list, and none of those does more than keep its arguments. Long byte strings stay in the
-file until somebody reads them.
+of an allow-list, and none of those does more than keep its arguments. Bytes and long texts stay in
+the file until somebody reads them.
 
-Memory is bounded by the size of the file: every stated length is checked against it, no allowed
-function copies its arguments, and the number of instructions is limited.
+Memory and time are bounded: every stated length is checked against the file, each instruction is
+paid from a budget, calls take few arguments, and keys are texts or moderate integers. What comes
+out may still be nested as deep as it has instructions, or refer to itself. So nobody compares,
+hashes or shows a part of it before its type is known.
 
 Source: the instructions are documented in Python's `pickletools`.
 """
@@ -14,25 +16,37 @@ Source: the instructions are documented in Python's `pickletools`.
 import pickletools
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from sa_helpers.checkpoints.errors import CheckpointError
+from sa_helpers.checkpoints.budget import Budget
+from sa_helpers.checkpoints.errors import CheckpointError, shown
 from sa_helpers.checkpoints.spans import Span
-from sa_helpers.runtime import FILE_FAULTS
 
-MAX_INSTRUCTIONS = 500_000  # the largest published checkpoints need about a fifth of that
-_MAX_TEXT_BYTES = 1 << 26
-_MAX_INTEGER_BYTES = 256
-_LAZY_BYTES = 1 << 12  # byte strings from this length on stay in the file
+_MAX_INTEGER_BYTES = 16  # the magic number of torch's files has ten
+_MAX_KEY = 1 << 60  # the hashes of larger integers repeat: a dict of those takes quadratic time
+_MAX_ARGUMENTS = 10
+_LONG_TEXT_BYTES = 1 << 12  # texts from this length on stay in the file
 _BLOCK_BYTES = 1 << 16
 _MARK = object()
-_KEYS = (str, int, float, bytes, bool, type(None))
+_HINTS = {
+    "pg_modules": "It is of a Projected GAN or StyleGAN-XL",
+    "feature_networks": "It is of a Projected GAN or StyleGAN-XL",
+    "timm": "It is of a Projected GAN or StyleGAN-XL",
+    "torch.nn": "A whole model was pickled, as of StyleGAN-XL or by torch.save(net)",
+    "model": "A whole model was pickled, as by torch.save(net)",
+    "models": "A whole model was pickled, as by torch.save(net)",
+    "training": "A whole model was pickled, as by torch.save(net)",
+    "tensorflow": "It is of TensorFlow, but not of StyleGAN2",
+    "diffusers": "It is of a diffusion model",
+    "transformers": "It is of a language or vision model",
+    "pytorch_lightning": "It is of PyTorch Lightning",
+}
 
 Allowed = Mapping[tuple[str, str], Callable[..., Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Global:
     """A name in a pickle with the harmless function that it stands for here."""
 
@@ -41,7 +55,7 @@ class Global:
     make: Callable[..., Any]
 
 
-@dataclass
+@dataclass(eq=False)
 class Carried:
     """Stands for an object of a class that formats use: it keeps what it was given, no more.
 
@@ -51,7 +65,7 @@ class Carried:
     """
 
     arguments: tuple[Any, ...] = ()
-    state: Any = field(default_factory=dict)
+    state: Any = None
 
     @classmethod
     def make(cls, *arguments: Any) -> "Carried":
@@ -76,6 +90,7 @@ class PickleMachine:
     Args:
         span: Where the pickles are.
         allowed: (module, name) to what stands for it.
+        budget: Pays for what the pickles make.
         load_persistent: Makes the object for a persistent id; None refuses them.
     """
 
@@ -84,14 +99,16 @@ class PickleMachine:
         span: Span,
         *,
         allowed: Allowed,
+        budget: Budget,
         load_persistent: Callable[[Any], Any] | None = None,
     ) -> None:
         """Start at the first byte of the stretch."""
         self._reader = _Reader(span)
         self._path = span.path
         self._allowed = allowed
+        self._budget = budget
         self._load_persistent = load_persistent
-        self._num_left = MAX_INSTRUCTIONS
+        self._globals: dict[tuple[str, str], Global] = {}
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
 
@@ -114,27 +131,23 @@ class PickleMachine:
             (result,) = self._stack
         except CheckpointError:
             raise
-        except FILE_FAULTS as error:
+        except _FAULTS as error:
             raise CheckpointError(
-                f"{self._path} holds a damaged pickle ({type(error).__name__}: {error}, between "
-                f"bytes {start} and {self.position}). It was cut short or altered; download it "
-                "again."
+                f"{self._path} holds a damaged pickle, between bytes {start} and "
+                f"{self.position} ({type(error).__name__}: {shown(error)}). It was cut short or "
+                "altered; download it again."
             ) from error
         return result
 
     def _step(self, instruction: int) -> None:
-        self._num_left -= 1
-        if self._num_left < 0:
-            raise CheckpointError(
-                f"{self._path} holds a pickle of more than {MAX_INSTRUCTIONS} instructions, more "
-                "than any StyleGAN2 checkpoint needs. It is something else, or made to do harm."
-            )
+        self._budget.spend()
         run = _RUN.get(instruction)
         if run is None:
             name = _NAMES.get(instruction, f"byte {instruction:#x}")
             raise CheckpointError(
                 f"{self._path} uses the pickle instruction {name}, which no StyleGAN2 checkpoint "
-                "of protocol 2 to 5 needs, so nothing of it was run. Ask for the safetensors."
+                "of protocol 2 to 5 needs, so nothing of it was run. It was altered, or is of "
+                "another kind; download it again, or ask its maker for safetensors."
             )
         run(self)
 
@@ -202,8 +215,10 @@ class PickleMachine:
         self._push_text(self._reader.number("<Q"))
 
     def _push_text(self, length: int) -> None:
-        if length > _MAX_TEXT_BYTES:
-            raise ValueError(f"a text of {length} bytes")
+        if length >= _LONG_TEXT_BYTES:
+            self._push(StoredText(self._reader.skip(length)))
+            return
+        self._budget.spend_text(length)
         self._push(self._reader.take(length).decode("utf-8", "surrogatepass"))
 
     def _short_binbytes(self) -> None:
@@ -216,8 +231,7 @@ class PickleMachine:
         self._push_bytes(self._reader.number("<Q"))
 
     def _push_bytes(self, length: int) -> None:
-        is_short = length < _LAZY_BYTES
-        self._push(self._reader.take(length) if is_short else self._reader.skip(length))
+        self._push(self._reader.skip(length))
 
     # Containers.
 
@@ -264,7 +278,7 @@ class PickleMachine:
     def _extend(self, items: list[Any]) -> None:
         target = self._stack[-1]
         if type(target) is not list:
-            raise TypeError(f"appending to {type(target).__name__}")
+            raise ValueError(f"appending to {type(target).__name__}")
         target.extend(items)
 
     def _empty_dict(self) -> None:
@@ -280,12 +294,13 @@ class PickleMachine:
     def _update(self, items: list[Any]) -> None:
         target = self._stack[-1]
         if type(target) is not dict:
-            raise TypeError(f"setting items of {type(target).__name__}")
+            raise ValueError(f"setting items of {type(target).__name__}")
         if len(items) % 2:
             raise ValueError("a key without a value")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if not isinstance(key, _KEYS):  # hashing nested tuples can take forever
-                raise TypeError(f"a key of type {type(key).__name__}")
+            is_integer = type(key) is int and abs(key) < _MAX_KEY
+            if not is_integer and type(key) is not str:  # hashing nested tuples can take for ever
+                raise ValueError(f"a key that is an odd {type(key).__name__}")
             target[key] = value
 
     # A set is kept as the list of its items, which need not be hashed then.
@@ -324,15 +339,23 @@ class PickleMachine:
 
     def _push_global(self, module: Any, name: Any) -> None:
         if type(module) is not str or type(name) is not str:  # str() of what is nested can be long
-            raise TypeError(f"a global named by {type(module).__name__}, {type(name).__name__}")
-        make = self._allowed.get((module, name))
-        if make is None:
-            raise CheckpointError(
-                f"{self._path} wants to use {module[:80]}.{name[:80]}, which no "
-                "StyleGAN2 checkpoint needs, so the file was refused and nothing was run. If you "
-                "did not expect that, delete it; if you trust its maker, ask for safetensors."
-            )
-        self._push(Global(module, name, make))
+            raise ValueError(f"a global named by {type(module).__name__}, {type(name).__name__}")
+        found = self._globals.get((module, name))
+        if found is None:
+            found = Global(module, name, self._meaning(module, name))
+            self._globals[module, name] = found
+        self._push(found)
+
+    def _meaning(self, module: str, name: str) -> Callable[..., Any]:
+        if (module, name) in self._allowed:
+            return self._allowed[module, name]
+        hints = [hint for start, hint in _HINTS.items() if f"{module}.".startswith(f"{start}.")]
+        hint = f" {hints[0]}; this book reads StyleGAN2 alone, as weights." if hints else ""
+        raise CheckpointError(
+            f"{self._path} wants to use {shown(f'{module}.{name}')}, which no StyleGAN2 "
+            f"checkpoint needs, so the file was refused and nothing was run.{hint} If you did not "
+            "expect that, delete it; if you trust its maker, ask for a state dict or safetensors."
+        )
 
     def _reduce(self) -> None:
         self._call()
@@ -343,7 +366,9 @@ class PickleMachine:
     def _call(self) -> None:
         arguments, called = self._stack.pop(), self._stack.pop()
         if not isinstance(called, Global) or not isinstance(arguments, tuple):
-            raise TypeError(f"calling {type(called).__name__} with {type(arguments).__name__}")
+            raise ValueError(f"calling {type(called).__name__} with {type(arguments).__name__}")
+        if len(arguments) > _MAX_ARGUMENTS:  # each call would keep a copy of them
+            raise ValueError(f"calling {called.name} with {len(arguments)} arguments")
         self._push(called.make(*arguments))
 
     def _build(self) -> None:
@@ -351,15 +376,27 @@ class PickleMachine:
         if isinstance(target, Carried):
             target.state = state
         elif type(target) is not dict:  # the attributes of dictionaries say nothing of weights
-            raise TypeError(f"setting the state of {type(target).__name__}")
+            raise ValueError(f"setting the state of {type(target).__name__}")
 
     def _binpersid(self) -> None:
         if self._load_persistent is None:
             raise CheckpointError(
-                f"{self._path} refers to objects outside of it (a persistent id), which its format "
-                "never does. It is of another kind, or altered; download it again."
+                f"{self._path} refers to numbers outside of it: it is the data.pkl from inside a "
+                ".pt, whose weights lie beside it in that archive. Give the .pt itself, or zip its "
+                "folder again, uncompressed."
             )
         self._push(self._load_persistent(self._stack.pop()))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredText:
+    """A long text, which stays in the file.
+
+    Attributes:
+        span: Its bytes, in UTF-8.
+    """
+
+    span: Span
 
 
 class _Reader:
@@ -387,6 +424,10 @@ class _Reader:
         return skipped
 
     def byte(self) -> int:
+        index = self.position - self._block_start
+        if 0 <= index < len(self._block):  # the usual case, without the calls of the others
+            self.position += 1
+            return self._block[index]
         return self.take(1)[0]
 
     def number(self, form: str) -> Any:
@@ -412,4 +453,6 @@ _RUN: dict[int, Callable[[PickleMachine], None]] = {
     for code, name in _NAMES.items()
     if (method := vars(PickleMachine).get(f"_{name.lower()}")) is not None
 }
+# What instructions raise where they do not fit together.
+_FAULTS = (EOFError, IndexError, KeyError, ValueError)
 _STOP = next(code for code, name in _NAMES.items() if name == "STOP")

@@ -7,25 +7,30 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from torch import Tensor
+import torch
 
 from sa_helpers.checkpoints.carried import Namespace
 from sa_helpers.checkpoints.contents import (
     NOISE,
     W_AVG,
     Contents,
+    Weights,
+    clamp,
+    number,
     plain,
     renamed,
     require_filter,
+    tensors_of,
 )
 from sa_helpers.checkpoints.errors import CheckpointError
+from sa_helpers.checkpoints.foreign import refuse_others, require_square
 from sa_helpers.checkpoints.names import (
     from_rosinality,
     largest_block,
     rosinality_discriminator,
     rosinality_generator,
 )
-from sa_helpers.checkpoints.sizes import Weights, discriminator_config, generator_config
+from sa_helpers.checkpoints.sizes import discriminator_config, generator_config
 from sa_helpers.checkpoints.spans import StoredTensor
 from sa_helpers.networks import EncoderConfig, GeneratorConfig
 
@@ -44,17 +49,18 @@ def read_checkpoint(root: Mapping[str, Any]) -> Contents:
     Raises:
         CheckpointError: They are not those of a StyleGAN2.
     """
-    state = _without_kernels(_tensors(root["g_ema"], "g_ema"), gain=_UP)
+    state = _without_kernels(tensors_of(root["g_ema"], what="g_ema"), gain=_UP)
     generator = _generator(state, root.get("latent_avg"))
-    given = _given(root)
-    config = generator_config(generator, **_some(given, "conv_clamp", "mapping_lr_multiplier"))
+    given = root.get("sa_helpers")
+    given = given if isinstance(given, dict) else {}
+    config = generator_config(generator, **_settings(given))
+    _require_unconditional(config, given)
     weights: dict[str, Weights] = {"generator": generator}
     configs: dict[str, Any] = {"generator": config}
-    if root.get("d"):
-        weights["discriminator"] = _discriminator(_tensors(root["d"], "d"))
-        limits = {"conv_clamp": given.get("discriminator_conv_clamp")}
+    if isinstance(root.get("d"), dict) and root["d"]:
+        weights["discriminator"] = _discriminator(tensors_of(root["d"], what="d"))
         configs["discriminator"] = discriminator_config(
-            weights["discriminator"], **limits, **_some(given, "mbstd_group_size")
+            weights["discriminator"], **_discriminator_settings(given)
         )
     lacks = frozenset(e for e in _NOTES if not any(name.endswith(e) for name in generator))
     return Contents(
@@ -73,13 +79,13 @@ def read_encoder_checkpoint(root: Mapping[str, Any]) -> Contents:
     Raises:
         CheckpointError: An encoder of another architecture.
     """
-    state = _tensors(root["state_dict"], "state_dict")
+    state = tensors_of(root["state_dict"], what="state_dict")
     inner = {"g_ema": _part(state, "decoder."), "latent_avg": _one_latent(root.get("latent_avg"))}
     generator = read_checkpoint(inner)
     options = _options(root.get("opts"))
     config = cast(GeneratorConfig, generator.configs["generator"])
+    is_offset = _is_offset(options)
     encoder = _encoder(state, root.get("latent_avg"), options, config)
-    is_offset = options.get("encoder_type") == "Encoder4Editing"
     return Contents(
         format="e4e" if is_offset else "pSp",
         configs={
@@ -105,26 +111,41 @@ def _kind(root: Mapping[str, Any]) -> str:
     return "StyleGAN-NADA" if "g_optim" in root else "rosinality"
 
 
-def _given(root: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Settings that our own export adds, because rosinality's code has none of them."""
-    given = root.get("sa_helpers")
-    values = given if isinstance(given, dict) else {}
-    return {key: value for key, value in values.items() if isinstance(value, int | float)}
-
-
-def _some(values: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    return {key: values[key] for key in keys if key in values}
-
-
-def _tensors(state: Any, name: str) -> dict[str, StoredTensor]:
-    if not isinstance(state, dict) or not all(
-        isinstance(key, str) and isinstance(value, StoredTensor) for key, value in state.items()
-    ):
-        raise CheckpointError(
-            f"{name} is no state dict of tensors. The file is of another kind, or altered; "
-            "download it again."
+    settings: dict[str, Any] = {"conv_clamp": clamp(given.get("conv_clamp"))}
+    if "mapping_lr_multiplier" in given:
+        settings["mapping_lr_multiplier"] = float(
+            number(given["mapping_lr_multiplier"], what="mapping_lr_multiplier", low=1e-6, high=1e3)
         )
-    return dict(state)
+    return settings
+
+
+def _discriminator_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    settings: dict[str, Any] = {"conv_clamp": clamp(given.get("discriminator_conv_clamp"))}
+    if "mbstd_group_size" in given:
+        settings["mbstd_group_size"] = number(
+            given["mbstd_group_size"],
+            what="mbstd_group_size",
+            low=1,
+            high=2**31 - 1,
+            is_integer=True,
+        )
+    return settings
+
+
+def _require_unconditional(config: GeneratorConfig, given: Mapping[str, Any]) -> None:
+    """Refuse what rosinality's code cannot be: its z and w have one size, unless we wrote the file.
+
+    A conditional network whose names were changed without its embedding looks like that, and would
+    take z and the label in one for z.
+    """
+    if config.z_dim != config.w_dim and plain(given.get("z_dim"), depth=0) != config.z_dim:
+        raise CheckpointError(
+            f"The first mapping layer takes {config.z_dim} numbers for latents of {config.w_dim}: "
+            "it is of a class-conditional network, and names as of rosinality's code have no place "
+            "for its embedding. Load NVIDIA's original pickle with a class_index."
+        )
 
 
 def _part(state: Mapping[str, StoredTensor], prefix: str) -> dict[str, StoredTensor]:
@@ -138,6 +159,9 @@ def _without_kernels(state: dict[str, StoredTensor], *, gain: float) -> dict[str
 
 
 def _generator(state: Mapping[str, StoredTensor], w_avg: Any) -> dict[str, StoredTensor]:
+    refuse_others(state)
+    const = state.get("input.input")
+    require_square(None if const is None else const.shape, what="input.input")
     blocks = sum(re.fullmatch(r"to_rgbs\.\d+\.conv\.weight", name) is not None for name in state)
     depth = sum(re.fullmatch(r"style\.\d+\.weight", name) is not None for name in state)
     size = largest_block(blocks, what="generator")
@@ -182,12 +206,6 @@ def _encoder(
     options: Mapping[str, Any],
     config: GeneratorConfig,
 ) -> dict[str, StoredTensor]:
-    kind = options.get("encoder_type", "GradualStyleEncoder")
-    if kind not in _ENCODERS:
-        raise CheckpointError(
-            f"The encoder is a {kind!r}; expected one of {list(_ENCODERS)}. Encoders into W alone "
-            "and those of later papers have other layers."
-        )
     weights = {
         name: stored
         for name, stored in _part(state, "encoder.").items()
@@ -198,20 +216,57 @@ def _encoder(
             "The checkpoint has no encoder.input_layer.0.weight: it holds no pSp or e4e encoder. "
             "Download it again."
         )
+    _require_fitting(weights, config)
     weights["w_plus_avg"] = _offset(
         latent, bool(options.get("start_from_latent_avg", True)), config
     )
     return weights
 
 
+def _is_offset(options: Mapping[str, Any]) -> bool:
+    """Whether the encoder is an e4e, not a pSp: only the options of its training tell."""
+    kind = options.get("encoder_type")
+    if kind is None:
+        raise CheckpointError(
+            "The checkpoint has an encoder, but no `opts` that say whether it is an e4e or a pSp, "
+            "and their weights look alike. Add it, if you know, and save the file again: "
+            "content['opts'] = {'encoder_type': 'Encoder4Editing'} for e4e, or "
+            "'GradualStyleEncoder' for pSp."
+        )
+    if not isinstance(kind, str) or kind not in _ENCODERS:
+        raise CheckpointError(
+            f"The encoder is a {plain(kind, depth=0)!r}; expected one of {list(_ENCODERS)}. "
+            "Encoders into W alone and those of later papers have other layers."
+        )
+    return _ENCODERS[kind]
+
+
+def _require_fitting(weights: Weights, config: GeneratorConfig) -> None:
+    """Refuse encoders that belong to generators of another size, and those of ReStyle."""
+    heads = {name.split(".")[1] for name in weights if re.match(r"styles\.\d+\.", name)}
+    if len(heads) != config.num_ws:
+        raise CheckpointError(
+            f"The encoder gives {len(heads)} latents, and the generator beside it takes "
+            f"{config.num_ws}, for images of {config.img_resolution} px: they do not belong "
+            "together. Get an encoder that was trained for this generator."
+        )
+    num_channels = weights["input_layer.0.weight"].shape[1]
+    if num_channels != config.img_channels:
+        raise CheckpointError(
+            f"The encoder reads {num_channels} channels where images have {config.img_channels}: "
+            "those of ReStyle read an image and its last reconstruction, in several steps, which "
+            "this book does not. Get a pSp or an e4e."
+        )
+
+
 def _offset(latent: Any, is_used: bool, config: GeneratorConfig) -> StoredTensor:
     """What the encoder's output is added to: the mean latent in every layer, or nothing."""
     shape = (config.num_ws, config.w_dim)
     if not is_used:
-        return StoredTensor(shape, lambda: Tensor(*shape).zero_())
+        return StoredTensor(shape, lambda: torch.zeros(shape))
     if not isinstance(latent, StoredTensor):
         raise CheckpointError(
             "The encoder starts from the mean latent, but the checkpoint has no latent_avg. "
             "Download it again, or take the one that the encoder's authors publish."
         )
-    return latent.reshaped(lambda tensor: tensor.expand(shape).contiguous())
+    return latent.reshaped(lambda tensor: tensor.expand(shape))

@@ -1,6 +1,5 @@
 """Write networks, so that a reader never meets half a file."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,15 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.checkpoints.own_format import SCHEMA_VERSION, model_files
+from sa_helpers.checkpoints.own_format import (
+    DESCRIPTION,
+    DIGEST,
+    SCHEMA_VERSION,
+    digest_of,
+    is_description,
+    model_files,
+)
+from sa_helpers.checkpoints.safetensors_files import with_metadata
 from sa_helpers.networks import Discriminator, Encoder, Generator
 from sa_helpers.runtime import replacing
 
@@ -24,10 +31,9 @@ def save_model(
     encoder: Encoder | None = None,
     dtype: torch.dtype = torch.float16,
 ) -> Path:
-    """Write `path.safetensors` and `path.json`, and return the path of the former.
+    """Write `path.safetensors`, with all that belongs to the model, and return its path.
 
-    Each file appears complete or not at all. The weights come first, so a stop in between leaves
-    a JSON whose SHA-256 does not match, which `load` reports.
+    The file appears complete or not at all, so that a reader finds the old model or the new one.
 
     Args:
         path: Without ending; its folder is made.
@@ -49,21 +55,22 @@ def save_model(
     for part, network in parts.items():
         if network is not None:
             tensors |= _stored_tensors(part, network, dtype)
-    weights = save(tensors)
     description = {
         "schema_version": SCHEMA_VERSION,
         **{part: network and network.config.to_dict() for part, network in parts.items()},
-        "weights": {
-            "sha256": hashlib.sha256(weights).hexdigest(),
-            "num_bytes": len(weights),
-            "dtype": str(dtype).removeprefix("torch."),
-        },
+        "weights": {"dtype": str(dtype).removeprefix("torch.")},
         "record": record,
     }
-    text = _to_json(description, json_path)
-    for file, content in ((weights_path, weights), (json_path, text.encode())):
-        with replacing(file) as stream:
-            stream.write(content)
+    text = _to_json(description, weights_path)
+    content = save(tensors)
+    _, numbers = with_metadata(content, {})
+    digest = digest_of(text, iter([numbers]))
+    header, numbers = with_metadata(content, {DESCRIPTION: text, DIGEST: digest})
+    with replacing(weights_path) as stream:
+        stream.write(header)
+        stream.write(numbers)
+    if is_description(json_path):  # of an earlier edition, which wrote two files
+        json_path.unlink(missing_ok=True)
     return weights_path
 
 
@@ -83,8 +90,8 @@ def _stored_tensors(part: str, network: nn.Module, dtype: torch.dtype) -> dict[s
 
 def _to_json(description: dict[str, Any], path: Path) -> str:
     try:
-        return json.dumps(description, indent=2, allow_nan=False) + "\n"
-    except (TypeError, ValueError) as error:
+        return json.dumps(description, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"The record for {path.name} cannot become JSON ({error}). "
             "Give text, numbers, lists and dictionaries, and None in place of NaN."

@@ -4,18 +4,22 @@ The weights are stored in half precision, what the network is stands in the meta
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.runtime import FILE_FAULTS, replacing
+from sa_helpers.checkpoints.budget import Budget
+from sa_helpers.checkpoints.errors import CheckpointError, shown
+from sa_helpers.checkpoints.safetensors_files import parse_text, read_safetensors
+from sa_helpers.checkpoints.spans import StoredTensor, is_finite, open_span
+from sa_helpers.runtime import replacing
 
+_SLACK_BYTES = 1 << 26  # the change of an encoder also builds the encoder that it changes
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -58,21 +62,72 @@ def load_network(
     Raises:
         CheckpointError: A missing or damaged file, or one of another kind; or what `make` raises.
     """
+    # The network is for all callers, also for those that need its gradients.
+    with torch.inference_mode(False), open_span(path) as span:
+        budget = Budget(path)
+        tensors, metadata = read_safetensors(span, budget)
+        if kind not in metadata:
+            raise CheckpointError(
+                f"{path} is no {kind} of this package; expected a file that save_{kind} wrote. "
+                f"{remedy}"
+            )
+        meaning = parse_text(metadata[kind], path, budget)
+        record = meaning.get("record") if isinstance(meaning, dict) else None
+        if not isinstance(record, dict):
+            raise CheckpointError(f"{path} lacks the record of its {kind}. {remedy}")
+        network = _made(meaning, path, make=make, remedy=remedy, num_bytes=span.length)
+        _require_shapes(network, tensors, path, remedy=remedy)
+        state = {name: stored.read() for name, stored in tensors.items()}
+    _require_finite(state, path, remedy=remedy)
+    network.load_state_dict(state)
+    return network.eval().requires_grad_(False), record
+
+
+def _made(
+    meaning: dict[str, Any],
+    path: Path,
+    *,
+    make: Callable[[dict[str, Any]], Network],
+    remedy: str,
+    num_bytes: int,
+) -> Network:
+    """Build a network of any weights, but of no more than the file can have."""
+    left = 2 * num_bytes + _SLACK_BYTES
+
+    def pay(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal left
+        left -= 0 if parameter is None else parameter.nbytes
+        if left < 0:
+            raise CheckpointError(f"{path} describes a network that is larger than it. {remedy}")
+
+    handle = register_module_parameter_registration_hook(pay)
     try:
-        # The network is for all callers, also for those that need its gradients.
-        with torch.inference_mode(False), safe_open(path, framework="pt") as file:
-            meaning = json.loads((file.metadata() or {})[kind])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         with torch.random.fork_rng(devices=[]):  # Initial weights must not use up random numbers.
-            network = make(meaning)
-        floats = {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
-        network.load_state_dict(floats)
-        record: dict[str, Any] = meaning["record"]
+            return make(meaning)
     except CheckpointError:
         raise
-    except (OSError, SafetensorError, *FILE_FAULTS) as error:
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
         raise CheckpointError(
-            f"{path} is no {kind} of this package ({error}); expected a file that save_{kind} "
-            f"wrote. {remedy}"
-        ) from error
-    return network.eval().requires_grad_(False), record
+            f"{path} describes no network that this release knows ({shown(e)}). {remedy}"
+        ) from e
+    finally:
+        handle.remove()
+
+
+def _require_shapes(
+    network: nn.Module, tensors: Mapping[str, StoredTensor], path: Path, *, remedy: str
+) -> None:
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    given = {name: stored.shape for name, stored in tensors.items()}
+    if expected != given:
+        names = sorted(n for n in {*expected, *given} if expected.get(n) != given.get(n))
+        raise CheckpointError(
+            f"{path} has other weights than it describes: {shown(names[0])} and {len(names) - 1} "
+            f"more. {remedy}"
+        )
+
+
+def _require_finite(state: Mapping[str, Tensor], path: Path, *, remedy: str) -> None:
+    for name, value in state.items():
+        if not is_finite(value):
+            raise CheckpointError(f"{path} holds NaN or infinity in {shown(name)}. {remedy}")

@@ -1,9 +1,9 @@
 """Families of aligned models: which there are, who descends from whom, and how to get them.
 
-A family is a folder. Models of our own format lie in it, one `<name>.safetensors` with its
-`<name>.json` a model, and the snapshots of their training in `snapshots/<name>/<kimg>kimg.*`,
-or in another folder there that the record names as `snapshots`; who is whose parent stands in the
-records. A `family.toml` (see `listing`) may name further models, of
+A family is a folder. Models of our own format lie in it, one `<name>.safetensors` a model, and the
+snapshots of their training in `snapshots/<name>/<kimg>kimg.safetensors`, or in another folder there
+that the record names as `snapshots`; who is whose parent stands in the records. A `family.toml`
+(see `listing`) may name further models, of
 any published format, in the folder or on the network. Nothing is downloaded unless
 `Family.download` or `python -m sa_helpers.family download` asks for it.
 """

@@ -33,7 +33,7 @@ class Family:
     Attributes:
         name: Of the family.
         folder: What it was opened from.
-        records: Model to record: the JSON beside the weights, or what a `family.toml` says.
+        records: Model to record: what its file says, or a `family.toml`.
         files: Model to the path of its file; of our own format without ending.
         listing: What a `family.toml` says, if there is one.
     """

@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+from sa_helpers.checkpoints import CheckpointError, read_record
 from sa_helpers.family.listing import FILE_NAME, read_listing
 from sa_helpers.family.members import WEIGHTS, Family
 from sa_helpers.family.records import checked_record
-from sa_helpers.runtime import cache_dir, read_json, shown
+from sa_helpers.runtime import cache_dir, shown
 
 DEFAULT_FAMILY = "clay"
-_MAX_RECORD_BYTES = 1 << 26
 _KNOWN = Path(__file__).parent.parent / "models"
 
 
@@ -43,7 +43,7 @@ def family(name: str | os.PathLike[str] | None = None) -> Family:
     if folder is None:
         raise ValueError(
             f'There is no family "{shown(name)}"; expected one of {list(known_families())}, or a '
-            f"folder that holds models as <name>{WEIGHTS} with <name>.json, or a {FILE_NAME}. "
+            f"folder that holds models as <name>{WEIGHTS}, or a {FILE_NAME}. "
             "Check SA_FAMILY if you did not name it yourself."
         )
     listing = read_listing(folder / FILE_NAME)
@@ -80,14 +80,11 @@ def _has_models(folder: Path) -> bool:
 
 
 def _read_record(weights_path: Path) -> dict[str, Any]:
-    path = weights_path.with_suffix(".json")
-    place = f"'{shown(path)}'"
     try:
-        description = read_json(path, max_bytes=_MAX_RECORD_BYTES)
-    except (OSError, ValueError) as error:
+        record = read_record(weights_path)
+    except CheckpointError as error:
         raise ValueError(
-            f"The record in {place} cannot be read ({shown(error)}); expected the JSON that "
-            "save_model wrote with the weights. Copy both files of the model, or save it again."
+            f"The record of '{shown(weights_path)}' cannot be read ({error}) Leave in the folder "
+            "only models that save_model wrote; name others in a family.toml."
         ) from error
-    record = description.get("record") if isinstance(description, dict) else None
-    return checked_record(record, place=place)
+    return checked_record(record, place=f"'{shown(weights_path)}'")

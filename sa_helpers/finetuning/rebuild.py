@@ -114,7 +114,7 @@ def _training_hours(family: Path) -> Iterator[tuple[str, float]]:
 def _record(model: Path) -> dict[str, Any]:
     """Record of a model; empty where there is none that can be read."""
     try:
-        return dict(checkpoints.load(model, parts=()).record)
+        return checkpoints.read_record(model)
     except checkpoints.CheckpointError:
         return {}
 

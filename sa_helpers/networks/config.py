@@ -4,21 +4,54 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+_MAX_RESOLUTION = 4096
+_MAX_SIZE = 1 << 16
+_MAX_COUNT = 64
+_MAX_GROUP = 2**31 - 1
+_MAX_FACTOR = 1e9
+
+
+def check_count(value: object, *, what: str, high: int) -> None:
+    """Refuse what is no whole number from 1 to `high`; nothing is built of what is refused.
+
+    Raises:
+        ValueError: The message names what was given and what was expected.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= high:
+        given = value if isinstance(value, int | float) else type(value).__name__
+        raise ValueError(
+            f"{what} is {str(given)[:40]}; expected a whole number from 1 to {high}, so at least 1."
+        )
+
+
+def _check_factor(value: object, *, what: str) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= _MAX_FACTOR:  # type: ignore[operator]
+        given = value if is_number else type(value).__name__
+        raise ValueError(f"{what} is {str(given)[:40]}; expected a positive number.")
+
 
 def _check_resolution(img_resolution: int) -> None:
-    if img_resolution < 8 or img_resolution & (img_resolution - 1):
+    is_whole = isinstance(img_resolution, int) and 8 <= img_resolution <= _MAX_RESOLUTION
+    if not is_whole or img_resolution & (img_resolution - 1):
+        given = img_resolution if isinstance(img_resolution, int) else type(img_resolution).__name__
         raise ValueError(
-            f"img_resolution is {img_resolution}; expected a power of two of at least 8."
+            f"img_resolution is {str(given)[:40]}; expected a power of two from 8 to "
+            f"{_MAX_RESOLUTION}."
         )
 
 
 def _check_channels(channels: Mapping[int, int], img_resolution: int) -> None:
-    missing = [r for r in block_resolutions(img_resolution) if channels.get(r, 0) < 1]
-    if missing:
+    expected = block_resolutions(img_resolution)
+    given = channels if isinstance(channels, Mapping) else {}
+    missing = [r for r in expected if r not in given]
+    if missing or len(given) > len(expected):
         raise ValueError(
-            f"channels gives no feature maps for resolutions {missing}; "
-            f"expected a positive number for each of {block_resolutions(img_resolution)}."
+            f"channels gives {len(given)} numbers of feature maps, and none for resolutions "
+            f"{missing}; expected one for each of {expected}."
         )
+    for resolution in expected:
+        check_count(given[resolution], what=f"channels[{resolution}]", high=_MAX_SIZE)
 
 
 def block_resolutions(img_resolution: int) -> list[int]:
@@ -27,7 +60,12 @@ def block_resolutions(img_resolution: int) -> list[int]:
 
 
 def _with_integer_keys(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {**data, "channels": {int(r): int(c) for r, c in dict(data["channels"]).items()}}
+    channels = data.get("channels")
+    if not isinstance(channels, Mapping) or len(channels) > _MAX_COUNT:
+        raise ValueError(
+            f"channels is a {type(channels).__name__}; expected a number for each side."
+        )
+    return {**data, "channels": {int(r): c for r, c in channels.items()}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +96,13 @@ class GeneratorConfig:
         """Refuse sizes that no network can have."""
         _check_resolution(self.img_resolution)
         _check_channels(self.channels, self.img_resolution)
-        if min(self.z_dim, self.w_dim, self.num_mapping_layers, self.img_channels) < 1:
-            raise ValueError(
-                f"z_dim {self.z_dim}, w_dim {self.w_dim}, "
-                f"num_mapping_layers {self.num_mapping_layers}, "
-                f"img_channels {self.img_channels}: all must be at least 1."
-            )
+        for name in ("z_dim", "w_dim"):
+            check_count(getattr(self, name), what=name, high=_MAX_SIZE)
+        for name in ("num_mapping_layers", "img_channels"):
+            check_count(getattr(self, name), what=name, high=_MAX_COUNT)
+        if self.conv_clamp is not None:
+            _check_factor(self.conv_clamp, what="conv_clamp")
+        _check_factor(self.mapping_lr_multiplier, what="mapping_lr_multiplier")
 
     @property
     def num_ws(self) -> int:
@@ -102,11 +141,10 @@ class DiscriminatorConfig:
         """Refuse sizes that no network can have."""
         _check_resolution(self.img_resolution)
         _check_channels(self.channels, self.img_resolution)
-        if min(self.img_channels, self.mbstd_group_size) < 1:
-            raise ValueError(
-                f"img_channels {self.img_channels}, mbstd_group_size {self.mbstd_group_size}: "
-                "both must be positive."
-            )
+        check_count(self.img_channels, what="img_channels", high=_MAX_COUNT)
+        check_count(self.mbstd_group_size, what="mbstd_group_size", high=_MAX_GROUP)
+        if self.conv_clamp is not None:
+            _check_factor(self.conv_clamp, what="conv_clamp")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the sizes as data that JSON can hold."""

@@ -17,6 +17,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sa_helpers.networks.config import check_count
+
 _UNITS = (3, 4, 14, 3)  # residual units at each of the four sides of IR-SE-50
 _TAPS = (6, 20, 23)  # units after which features are taken: fine, middle, coarse
 _SQUEEZE = 16
@@ -48,11 +50,14 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         """Refuse sizes that no network can have."""
-        if min(self.num_ws, self.w_dim, self.img_channels) < 1 or self.width < _SQUEEZE:
-            raise ValueError(
-                f"num_ws {self.num_ws}, w_dim {self.w_dim}, img_channels {self.img_channels}, "
-                f"width {self.width}: all must be at least 1, the width at least {_SQUEEZE}."
-            )
+        limits = {"num_ws": 64, "w_dim": 1 << 16, "width": 4096, "img_channels": 64}
+        for name, high in limits.items():
+            check_count(getattr(self, name), what=name, high=high)
+        if self.width < _SQUEEZE:
+            raise ValueError(f"width is {self.width}; expected at least {_SQUEEZE}.")
+        if type(self.is_offset) is not bool:
+            raise ValueError(f"is_offset is a {type(self.is_offset).__name__}; expected a bool.")
+        check_count(self.img_resolution, what="img_resolution", high=256)
         if self.img_resolution != 256:
             raise ValueError(f"img_resolution is {self.img_resolution}; the pyramid needs 256.")
 
