@@ -7,13 +7,17 @@ WORKERS ?= 2
 # Threads of each worker: two that both want all cores take longer than one after the other.
 THREADS ?= $(shell $(PYTHON) -c 'import os; print(max(1, os.cpu_count() // $(WORKERS)))')
 SITE := book/_build/html
+LIVE := book/_build/extra/live
+# Node and npm are in the virtual environment too.
+NPM = cd live && PATH="$(abspath $(BIN)):$$PATH" npm --silent
+NODE_STAMP := live/node_modules/.installed
 
 JUPYTER_BOOK = $(BIN)/jupyter-book build . --all --quiet -W --keep-going -n \
 	--toc book/_toc.yml --config _config.yml --path-output book
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lint unit notebooks site pages models lab lock clean
+.PHONY: help setup book test lint unit notebooks live site pages models lab lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,18 +34,27 @@ $(STAMP): requirements.lock pyproject.toml
 		--no-build-isolation --no-deps --editable .
 	touch $(STAMP)
 
-book: setup ## Run the notebooks that are stale and build the site
+$(NODE_STAMP): live/package.json live/package-lock.json $(STAMP)
+	$(NPM) ci --ignore-scripts
+	touch $@
+
+live: setup $(NODE_STAMP) ## Build the live models' app, with graphs and weights, for the site
+	$(BIN)/python -m sa_helpers.live $(LIVE)
+	$(NPM) run build -- ../$(LIVE)
+
+book: setup live ## Run the notebooks that are stale and build the site
 	$(BIN)/python book/run_stale.py
 	$(JUPYTER_BOOK)
 	@echo "The book: $(SITE)/index.html (to serve it: $(BIN)/python -m http.server -d $(SITE))"
 
 test: setup lint unit notebooks site pages ## Check everything: code, notebooks, strict build, pages
 
-lint: setup ## Lint, format, types and the directions of imports
+lint: setup $(NODE_STAMP) ## Lint, format, types and the directions of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(NPM) run check
 
 unit: setup ## Tests of the package, the notebooks' form and the project's files
 	$(PYTEST) -n $(WORKERS) --dist loadfile --ignore tests/test_pages.py
@@ -51,7 +64,7 @@ notebooks: setup ## Run every notebook again and compare with its stored outputs
 	TQDM_DISABLE=1 OMP_NUM_THREADS=$(THREADS) $(PYTEST) -n $(WORKERS) --dist loadfile --nbval --nbval-current-env -p no:cacheprovider \
 		$$($(BIN)/python book/run_stale.py --list)
 
-site: setup ## Build the site, warnings being errors
+site: setup live ## Build the site, warnings being errors
 	$(JUPYTER_BOOK)
 
 pages: setup ## Look at the built pages in headless Chromium
