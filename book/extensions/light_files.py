@@ -1,18 +1,23 @@
 """Sphinx extension: files that no page needs leave the site, and those that remain are made small.
 
-- the theme's fonts of icons keep the icons that its style sheets name;
+- style sheets keep the rules that some page can use;
+- the theme's fonts of icons keep the icons that those rules name;
 - notebooks are offered without their outputs: a reader who downloads one runs it;
 - maps of scripts, fonts in old formats and translations of the theme go.
 """
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 from fontTools import subset
+from prerendered_math import find_node
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 
+PURGE = Path(__file__).resolve().parents[2] / "live" / "purge_styles.mjs"
 UNNEEDED = (
     "**/*.map",
     "**/*.LICENSE.txt",
@@ -29,6 +34,13 @@ def remove_unneeded(static: Path) -> None:
     for pattern in UNNEEDED:
         for file in filter(Path.is_file, list(static.glob(pattern))):
             file.unlink()
+
+
+def purge_styles(site: Path) -> None:
+    """Keep the rules that pages and scripts can use."""
+    ran = subprocess.run([find_node(), PURGE, site], capture_output=True, text=True)
+    if ran.returncode:
+        raise ExtensionError(f"{PURGE.name} failed, is `make live` done? {ran.stderr.strip()}")
 
 
 def icons_in(static: Path) -> Iterator[int]:
@@ -65,12 +77,13 @@ def lighten_files(app: Sphinx, error: Exception | None) -> None:
         return
     site = Path(app.outdir)
     remove_unneeded(site / "_static")
+    purge_styles(site)
     shrink_icon_fonts(site / "_static")
     for path in (site / "_sources").rglob("*.ipynb"):
         strip_outputs(path)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register after all that write files."""
-    app.connect("build-finished", lighten_files, priority=900)
+    """Register after `light_pages`, which takes from the pages what they do not use."""
+    app.connect("build-finished", lighten_files, priority=920)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
