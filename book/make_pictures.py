@@ -1,6 +1,6 @@
 """Make the pictures of the front page, of the README and of social cards from the shipped models.
 
-    python book/make_pictures.py        # writes into book/assets
+python book/make_pictures.py        # writes into book/assets
 """
 
 from pathlib import Path
@@ -70,7 +70,9 @@ def make_loop(models: Family) -> None:
     turn = torch.sin(torch.linspace(0, 2 * torch.pi, FRAMES_PER_SEC * LOOP_SEC + 1)[:-1])
     shift = turn[:, None, None] * yaw_step(models)
     columns = [draw(models, name, shift=shift) for name in NAMES]
-    frames = [make_grid(np.stack(row), num_columns=len(NAMES)) for row in zip(*columns, strict=True)]
+    frames = [
+        make_grid(np.stack(row), num_columns=len(NAMES)) for row in zip(*columns, strict=True)
+    ]
     save(enlarge(frames[0], STILL_PX), "turning.jpg")
     large = [enlarge(frame, LOOP_PX) for frame in frames]
     write_video(ASSETS / "turning.mp4", np.stack(large), frames_per_sec=FRAMES_PER_SEC)

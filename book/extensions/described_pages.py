@@ -29,8 +29,8 @@ def find_address(app: Sphinx) -> str:
     parts = urlsplit(address)
     if address and not (parts.scheme in {"http", "https"} and parts.netloc):
         raise ExtensionError(
-            f"The site's address is '{address}'; expected one such as https://example.org/book/, in "
-            "the environment variable BOOK_ADDRESS or in `html: baseurl` of _config.yml."
+            f"The site's address is '{address}'; expected one such as https://example.org/book/, "
+            "in the environment variable BOOK_ADDRESS or in `html: baseurl` of _config.yml."
         )
     return address and address.rstrip("/") + "/"
 

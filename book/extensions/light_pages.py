@@ -5,10 +5,10 @@ Runs over the written HTML, since much of it comes from templates of the theme:
 - images get their size, so that nothing jumps, and load when the reader comes near; those, and
   videos, that are written into the page become files;
 - scripts and styles within a page move into files, and handlers of buttons into `book.js`, so that
-  a web server may forbid inline code;
-- what a page does not need is left out: the theme's script of 2,000 icons (a font draws the few that
-  are used, see `light_files`), the search index anywhere but on the search page, what remains of
-  thebe, repeated viewports.
+  a web server may forbid inline code; `_headers`, which several static hosts read, says so;
+- what a page does not need is left out: the theme's script of 2,000 icons (a font draws the few
+  that are used, see `light_files`), the search index anywhere but on the search page, what remains
+  of thebe, repeated viewports.
 """
 
 import base64
@@ -24,7 +24,14 @@ from sphinx.application import Sphinx
 SCRIPTS_OF_SEARCH = ("searchindex.js", "searchtools.js", "language_data.js")
 UNUSED_INLINE_CODE = ("thebe", "kernelName", "DOCUMENTATION_OPTIONS.pagename")
 BUTTON_ACTIONS = {"window.print()": "print", "toggleFullScreen()": "full-screen"}
+LIVE_ELEMENTS = ("live-models", "live-playground")
 EXTRACTED = "_static/extracted"
+POLICY = (
+    "default-src 'none'; script-src 'self'{wasm}; "
+    "style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self'; font-src 'self'; media-src 'self'; connect-src 'self'; worker-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+)
+WEB_ASSEMBLY = " 'wasm-unsafe-eval'"  # what runs the live models
 
 
 def size_of_image(path: Path) -> tuple[int, int] | None:
@@ -96,8 +103,8 @@ def extract_inline_code(soup: BeautifulSoup, root: str, site: Path) -> None:
         button["data-action"] = BUTTON_ACTIONS.get(str(button.attrs.pop("onclick")), "none")
 
 
-def lighten_page(page: Path, site: Path) -> None:
-    """Rewrite one page."""
+def lighten_page(page: Path, site: Path) -> bool:
+    """Rewrite one page, and tell whether it has live models."""
     soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
     root = str(soup.html["data-content_root"])
     drop_unneeded(soup, page)
@@ -105,6 +112,16 @@ def lighten_page(page: Path, site: Path) -> None:
     lighten_images(soup, page)
     extract_inline_code(soup, root, site)
     page.write_text(str(soup), encoding="utf-8")
+    return soup.select_one(", ".join(LIVE_ELEMENTS)) is not None
+
+
+def write_headers(pages: dict[str, bool], site: Path) -> None:
+    """Write the content policy of every page, and of the live models' worker."""
+    lines = []
+    for path, is_live in {**pages, "live/*": True}.items():
+        policy = POLICY.format(wasm=WEB_ASSEMBLY if is_live else "")
+        lines += [f"/{path}", f"  Content-Security-Policy: {policy}"]
+    (site / "_headers").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def lighten_pages(app: Sphinx, error: Exception | None) -> None:
@@ -113,9 +130,13 @@ def lighten_pages(app: Sphinx, error: Exception | None) -> None:
         return
     site = Path(app.outdir)
     (site / EXTRACTED).mkdir(exist_ok=True)
-    for page in sorted(site.rglob("*.html")):
-        if "_static" not in page.parts and page.name != "index.html":
-            lighten_page(page, site)
+    found = [path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
+    pages = {
+        path.relative_to(site).as_posix(): lighten_page(path, site)
+        for path in found
+        if path != site / "index.html"
+    }
+    write_headers(pages, site)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
