@@ -41,6 +41,8 @@ export class LiveModels extends HTMLElement {
   /** Reads the list of models and the state, and shows the controls, still at rest. */
   protected async prepare(): Promise<void> {
     try {
+      if (typeof WebAssembly === "undefined")
+        throw new Error("This browser runs no WebAssembly, which the models need.");
       const manifest = await openManifest();
       this.store = new Store(manifest, this.readState());
       this.strip = new Strip(this.store, (error) => this.#fail(error));

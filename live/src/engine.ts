@@ -81,8 +81,6 @@ export class Engine {
   }
 
   async #openRuntime(report: () => void): Promise<void> {
-    if (typeof WebAssembly === "undefined")
-      throw new Error("This browser runs no WebAssembly, which the models need.");
     ort.env.logLevel = "error";
     ort.env.wasm.numThreads = 1;
     ort.env.wasm.wasmBinary = await inflate(await this.#fetch(this.#manifest.runtime, report));
