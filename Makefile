@@ -57,7 +57,7 @@ lint: setup $(NODE_STAMP) ## Lint, format, types and the directions of imports
 	$(NPM) run check
 
 unit: setup ## Tests of the package, the notebooks' form and the project's files
-	$(PYTEST) -n $(WORKERS) --dist loadfile --ignore tests/test_pages.py
+	$(PYTEST) -n $(WORKERS) --dist loadfile --ignore tests/test_pages.py --ignore tests/test_live_pages.py
 
 notebooks: setup ## Run every notebook again and compare with its stored outputs
 	$(BIN)/python book/run_stale.py --check
@@ -68,7 +68,7 @@ site: setup live ## Build the site, warnings being errors
 	$(JUPYTER_BOOK)
 
 pages: setup ## Look at the built pages in headless Chromium
-	$(PYTEST) tests/test_pages.py
+	$(PYTEST) tests/test_pages.py tests/test_live_pages.py
 
 models: setup ## Train the shipped models again (hours; stops and resumes), e.g. NAMES="toon dog"
 	$(BIN)/python -m sa_helpers.finetuning.rebuild $(NAMES)

@@ -15,9 +15,15 @@ writeFileSync(`${folder}/${manifest.runtime.file}`, runtime);
 writeFileSync(`${folder}/manifest.json`, JSON.stringify(manifest));
 
 await build({
-  entryPoints: { live: "src/element.ts", worker: "src/worker.ts" },
+  entryPoints: {
+    live: "src/element.ts",
+    playground: "src/playground.ts",
+    worker: "src/worker.ts",
+  },
   outdir: folder,
   bundle: true,
+  splitting: true,
+  chunkNames: "part-[hash]",
   format: "esm",
   target: "es2022",
   minify: true,

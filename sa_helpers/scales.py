@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
@@ -38,13 +38,15 @@ FACTORS = (
 """What readers of the clay world read well and a straight line in W can move."""
 
 LABELLED_SEEDS = range(2000, 2600)  # pictures that directions are learnt from
-MEASURED_SEEDS = range(1000, 1024)  # pictures that are moved
+MEASURED_SEEDS = range(1000, 1016)  # pictures that are moved
 TRUNCATION_PSI = 0.7  # of the moved pictures
 MIN_WHOLE = 0.9  # share of the moved pictures that has to stay whole
+MIN_KNOWN = 0.75  # share of them whose factor has to stay within what the parent draws by itself
 MIN_FOLLOWING = 0.5  # share of an asked change that has to be read
+MIN_SPAN = 1.5  # from end to end, in standard deviations that the factor has in the parent
+_KNOWN_PERCENTILES = (1.0, 99.0)
 _AREA_TOLERANCE = 0.02  # of the picture
-_STRIDE = 0.125  # of the reach that is searched, in typical distances of a w from the mean
-_MAX_STRIDES = 12
+_MAX_STRIDES = 8  # they lead as far as a w typically is from the mean
 _CHUNK = 16
 
 
@@ -96,6 +98,63 @@ class Scales:
         return self.directions[name]
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What readers see in moved pictures.
+
+    Attributes:
+        mean: Of the factor.
+        known_share: Share of the pictures whose factor the parent draws by itself too.
+        whole_share: Share of the pictures that are whole.
+    """
+
+    mean: float
+    known_share: float
+    whole_share: float
+
+
+class _Observer:
+    """Looks at the parent's own pictures first, then at moved ones, and compares.
+
+    A picture is whole if every region of it covers no less and no more than in any of the own ones.
+    """
+
+    def __init__(
+        self,
+        parent: Generator,
+        attributes: AttributeNetwork,
+        segmenter: Segmenter,
+        *,
+        labelled_seeds: Sequence[int],
+        measured_seeds: Sequence[int],
+    ) -> None:
+        self.parent, self.attributes, self.segmenter = parent, attributes, segmenter
+        z_dim = parent.config.z_dim
+        self.w = parent.mapping(z_from_seeds(labelled_seeds, z_dim=z_dim))
+        own = _pictures(parent, self.w[:, None].expand(-1, parent.num_ws, -1))
+        self.labels = attributes.read(own)
+        areas = self._areas(own)
+        self.least = areas.min(axis=0) - _AREA_TOLERANCE
+        self.most = areas.max(axis=0) + _AREA_TOLERANCE
+        z = z_from_seeds(measured_seeds, z_dim=z_dim)
+        self.w_plus = z_to_w_plus(parent, z, truncation_psi=TRUNCATION_PSI)
+
+    def look(self, direction: Direction, length: float) -> _Look:
+        images = _pictures(self.parent, direction.move(self.w_plus, length))
+        values = self.attributes.read(images)[direction.name]
+        low, high = np.percentile(self.labels[direction.name], _KNOWN_PERCENTILES)
+        areas = self._areas(images)
+        is_whole = ((areas >= self.least) & (areas <= self.most)).all(axis=1)
+        is_known = (values >= low) & (values <= high)
+        return _Look(float(values.mean()), float(is_known.mean()), float(is_whole.mean()))
+
+    def _areas(self, images: Tensor) -> Float[ndarray, "samples regions"]:
+        """Share of each picture that each region covers."""
+        masks = self.segmenter.segment(resize(images, img_resolution=IMG_RESOLUTION))
+        regions = range(len(self.segmenter.regions))
+        return np.stack([(masks == region).mean(axis=(1, 2)) for region in regions], axis=1)
+
+
 @torch.inference_mode()
 def measure_scales(
     parent: Generator,
@@ -106,11 +165,12 @@ def measure_scales(
     labelled_seeds: Sequence[int] = LABELLED_SEEDS,
     measured_seeds: Sequence[int] = MEASURED_SEEDS,
 ) -> dict[str, ScaledDirection]:
-    """Find a direction for each factor, its scale and its reach; leave out what does not move.
+    """Find a direction for each factor, its scale and its reach; leave out what hardly moves.
 
-    A picture is whole if every region of it covers no less and no more than in any of the parent's
-    own pictures. The reach ends before fewer than `MIN_WHOLE` of the moved pictures are whole, or
-    less than `MIN_FOLLOWING` of the asked change is read.
+    The reach ends before fewer than `MIN_WHOLE` of the moved pictures are whole, fewer than
+    `MIN_KNOWN` have a factor between the first and the last percent of the parent's own pictures,
+    or less than `MIN_FOLLOWING` of the asked change is read. A direction whose reach is shorter
+    than `MIN_SPAN` is left out.
 
     Args:
         parent: Whose directions these are.
@@ -120,41 +180,38 @@ def measure_scales(
         labelled_seeds: Of the pictures that directions are learnt from, untruncated.
         measured_seeds: Of the pictures that are moved.
     """
-    w = parent.mapping(z_from_seeds(labelled_seeds, z_dim=parent.config.z_dim))
-    labelled = _pictures(parent, w[:, None].expand(-1, parent.num_ws, -1))
-    labels = attributes.read(labelled)
-    areas = _areas(segmenter, labelled)
-    stride = _STRIDE * float(w.std(dim=0).norm())
-    z = z_from_seeds(measured_seeds, z_dim=parent.config.z_dim)
-    w_plus = z_to_w_plus(parent, z, truncation_psi=TRUNCATION_PSI)
-    bounds = (areas.min(axis=0) - _AREA_TOLERANCE, areas.max(axis=0) + _AREA_TOLERANCE)
-
-    def look(direction: Direction, length: float) -> tuple[float, float]:
-        """Mean of the factor, and share of whole pictures, after a step of this length."""
-        images = _pictures(parent, direction.move(w_plus, length))
-        read = attributes.read(images)[direction.name]
-        return float(read.mean()), float(_is_whole(_areas(segmenter, images), bounds).mean())
-
-    found = {}
-    for factor in factors:
-        direction = fit_regression(w, labels[factor], name=factor)
-        slope = (look(direction, 2 * stride)[0] - look(direction, -2 * stride)[0]) / (4 * stride)
-        if slope <= 0:
-            continue
-        start = look(direction, 0.0)[0]
-        ends = [_end(look, direction, sign * stride, start, slope) for sign in (-1.0, 1.0)]
-        unit = "°" if factor.endswith("_deg") else ""
-        reach = (ends[0] * slope, ends[1] * slope)
-        found[factor] = ScaledDirection(direction, unit, 1 / slope, reach)
-    return found
+    observer = _Observer(
+        parent,
+        attributes,
+        segmenter,
+        labelled_seeds=labelled_seeds,
+        measured_seeds=measured_seeds,
+    )
+    found = {factor: _scaled(observer, factor) for factor in factors}
+    return {factor: row for factor, row in found.items() if row is not None}
 
 
-def _end(look: Any, direction: Direction, stride: float, start: float, slope: float) -> float:
-    """Length of the longest step, in strides, that can be taken."""
-    end = 0.0
+def _scaled(observer: _Observer, factor: str) -> ScaledDirection | None:
+    direction = fit_regression(observer.w, observer.labels[factor], name=factor)
+    stride = float(observer.w.std(dim=0).norm()) / _MAX_STRIDES
+    up, down = (observer.look(direction, sign * 2 * stride).mean for sign in (1.0, -1.0))
+    slope = (up - down) / (4 * stride)
+    if slope <= 0:
+        return None
+    low, high = (_end(observer, direction, sign * stride, slope) for sign in (-1.0, 1.0))
+    if (high - low) * slope < MIN_SPAN * observer.labels[factor].std():
+        return None
+    unit = "°" if factor.endswith("_deg") else ""
+    return ScaledDirection(direction, unit, 1 / slope, (low * slope, high * slope))
+
+
+def _end(observer: _Observer, direction: Direction, stride: float, slope: float) -> float:
+    """Length of the longest step, in strides, before pictures cease to be what they should."""
+    start, end = observer.look(direction, 0.0).mean, 0.0
     for length in stride * np.arange(1, _MAX_STRIDES + 1):
-        value, whole_share = look(direction, float(length))
-        if whole_share < MIN_WHOLE or (value - start) / (length * slope) < MIN_FOLLOWING:
+        seen = observer.look(direction, float(length))
+        is_following = (seen.mean - start) / (length * slope) >= MIN_FOLLOWING
+        if not (is_following and seen.whole_share >= MIN_WHOLE and seen.known_share >= MIN_KNOWN):
             break
         end = float(length)
     return end
@@ -162,19 +219,6 @@ def _end(look: Any, direction: Direction, stride: float, start: float, slope: fl
 
 def _pictures(generator: Generator, w_plus: Tensor) -> Float[Tensor, "samples 3 height width"]:
     return torch.cat([generator.synthesis(chunk) for chunk in w_plus.split(_CHUNK)])
-
-
-def _areas(segmenter: Segmenter, images: Tensor) -> Float[ndarray, "samples regions"]:
-    """Share of each picture that each region covers."""
-    masks = segmenter.segment(resize(images, img_resolution=IMG_RESOLUTION))
-    regions = range(len(segmenter.regions))
-    return np.stack([(masks == region).mean(axis=(1, 2)) for region in regions], axis=1)
-
-
-def _is_whole(areas: ndarray, bounds: tuple[ndarray, ndarray]) -> Bool[ndarray, " samples"]:
-    low, high = bounds
-    is_inside: ndarray = (areas >= low) & (areas <= high)
-    return np.asarray(is_inside.all(axis=1))
 
 
 def save_scales(path: Path, scales: Scales) -> Path:

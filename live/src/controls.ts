@@ -3,7 +3,7 @@
 import { make, newId, signed } from "./dom.ts";
 import { modelOf, stageRefs } from "./manifest.ts";
 import { morphSquare } from "./morph_square.ts";
-import { architectureOf, COMPONENTS, type Picture, type State } from "./state.ts";
+import { COMPONENTS, type Picture, resolutionsOf, type State } from "./state.ts";
 import type { Store } from "./store.ts";
 
 /** The last seed that “new person” draws; more are there, but none needs longer numbers. */
@@ -51,8 +51,16 @@ const KINDS: Record<string, (store: Store, what: string) => HTMLElement> = {
   morph: (store) => morphSquare(store),
 };
 
-/** A labelled range with its value beside it. */
-export function slider(store: Store, range: Range): HTMLElement {
+/**
+ * A labelled range with its value beside it; a double click takes it back to where it began.
+ *
+ * @param watch Calls a listener whenever the slider may have to show another value.
+ */
+export function slider(
+  store: Store,
+  range: Range,
+  watch: (listener: (state: State) => void) => void = (listener) => store.watch(listener),
+): HTMLElement {
   const id = newId();
   const { min, max, step } = range;
   const input = make("input", { type: "range", id, min, max, step });
@@ -63,7 +71,7 @@ export function slider(store: Store, range: Range): HTMLElement {
   input.addEventListener("dblclick", () =>
     store.update((draft) => range.write(draft, range.read(store.initial))),
   );
-  store.watch((state) => {
+  watch((state) => {
     const current = range.read(state);
     input.value = String(current);
     value.textContent = range.tell(current);
@@ -193,13 +201,12 @@ const COMPONENT_NAMES: Record<string, string> = {
 };
 
 /** A slider that resets a component, a resolution, or both together, in all changed pictures. */
-export function resetRange(key: string, only?: number): Range {
+export function resetRange(key: string): Range {
   const [part = "", resolution] = key.split("@");
   const place = COMPONENT_NAMES[part] ?? `${part} px`;
   if (!(COMPONENTS as readonly string[]).includes(part) && !/^\d+$/.test(part))
     throw new Error(`There is nothing to reset called “${key}”.`);
-  const isMeant = (picture: Picture, index: number) =>
-    picture.terms.length > 0 && (only === undefined || index === only);
+  const isMeant = (picture: Picture) => picture.terms.length > 0;
   return {
     label: capital(`reset ${place}${resolution ? ` at ${resolution} px` : ""}`),
     min: 0,
@@ -217,8 +224,7 @@ export function resetRange(key: string, only?: number): Range {
 const SWAPPED = (picture: Picture) => picture.swap !== null;
 
 function swapRange(store: Store): Range {
-  const { layers } = architectureOf(store.state, store.manifest);
-  const resolutions = [...new Set(layers.map((layer) => layer.resolution))];
+  const resolutions = mostResolutions(store);
   return {
     label: "Swap above",
     min: 0,
@@ -310,7 +316,7 @@ function stageRange(store: Store, name: string): Range {
 }
 
 function mixRange(store: Store): Range {
-  const { num_ws } = architectureOf(store.state, store.manifest);
+  const num_ws = 2 * mostResolutions(store).length;
   return {
     label: "Styles of the other seed from",
     min: 0,
@@ -338,11 +344,18 @@ function morphLatentRange(): Range {
   };
 }
 
-function setOrDrop(amounts: Record<string, number>, key: string, value: number): void {
+/** The resolutions of the largest network of the family. */
+export function mostResolutions({ manifest }: Store): number[] {
+  const all = Object.values(manifest.architectures).map(resolutionsOf);
+  return all.reduce((most, list) => (list.length > most.length ? list : most));
+}
+
+/** Zeros are not written down. */
+export function setOrDrop(amounts: Record<string, number>, key: string, value: number): void {
   if (value === 0) delete amounts[key];
   else amounts[key] = value;
 }
 
-export function capital(text: string): string {
+function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -5,7 +5,7 @@ import { controlOf } from "./controls.ts";
 import { make, megabytes } from "./dom.ts";
 import { type Manifest, stageOf } from "./manifest.ts";
 import { pythonLines } from "./python.ts";
-import { parseState, references, type State, toFragment } from "./state.ts";
+import { references, type State, StateError, toFragment } from "./state.ts";
 import { Store } from "./store.ts";
 import { Strip } from "./strip.ts";
 
@@ -31,7 +31,7 @@ export class LiveModels extends HTMLElement {
       (entries) => {
         if (!entries.some((entry) => entry.isIntersecting)) return;
         observer.disconnect();
-        void this.#prepare();
+        void this.prepare();
       },
       { rootMargin: NEAR_VIEW },
     );
@@ -39,10 +39,12 @@ export class LiveModels extends HTMLElement {
   }
 
   /** Reads the list of models and the state, and shows the controls, still at rest. */
-  async #prepare(): Promise<void> {
+  protected async prepare(): Promise<void> {
     try {
+      if (typeof WebAssembly === "undefined")
+        throw new Error("This browser runs no WebAssembly, which the models need.");
       const manifest = await openManifest();
-      this.store = new Store(manifest, parseState(this.readState(), manifest));
+      this.store = new Store(manifest, this.readState());
       this.strip = new Strip(this.store, (error) => this.#fail(error));
       this.buildControls(this.store);
       this.#button.textContent = `Run the models here (${megabytes(bytesOf(this.store.state, manifest))})`;
@@ -51,14 +53,15 @@ export class LiveModels extends HTMLElement {
       this.#fail(error as Error);
       return;
     }
-    if (this.getAttribute("start") === "view") await this.start();
+    this.say("");
+    if (this.getAttribute("start") === "view" && !savesData()) await this.start();
   }
 
   /** Loads the models and puts live pictures in place of the still one. */
   async start(): Promise<void> {
     if (!this.strip) return;
     this.#button.disabled = true;
-    this.#status.textContent = "";
+    this.say("");
     this.classList.remove("live-failed");
     try {
       await this.strip.start((arrived, total) => {
@@ -78,7 +81,11 @@ export class LiveModels extends HTMLElement {
 
   /** The state as the page gives it. */
   protected readState(): unknown {
-    return JSON.parse(this.getAttribute("state") ?? "{}");
+    try {
+      return JSON.parse(this.getAttribute("state") ?? "{}");
+    } catch {
+      throw new StateError("The state that the page gives is no JSON.");
+    }
   }
 
   /** Fills the controls. */
@@ -96,13 +103,23 @@ export class LiveModels extends HTMLElement {
     return this.store ? pythonLines(this.store.state, this.store.manifest) : "";
   }
 
+  /** Puts a sentence below the pictures. */
+  protected say(sentence: string): void {
+    this.#status.textContent = sentence;
+  }
+
   #fail(error: Error): void {
     this.classList.add("live-failed");
     this.#button.disabled = false;
     this.#button.textContent = "Try again";
     this.#button.hidden = this.strip === null;
-    this.#status.textContent = error.message;
+    this.say(error.message);
   }
+}
+
+function savesData(): boolean {
+  const { connection } = navigator as { connection?: { saveData?: boolean } };
+  return connection?.saveData === true;
 }
 
 /** All that has to be loaded for a state. */

@@ -5,7 +5,7 @@ import { blend } from "./blend.ts";
 import { editOf, latentsOf } from "./latents.ts";
 import { type Architecture, type File, type Manifest, stageOf } from "./manifest.ts";
 import { readSafetensors, type Weights } from "./safetensors.ts";
-import { networkKey, type Picture, references, type State } from "./state.ts";
+import { networkKey, type Picture, references, type State, sizesOf } from "./state.ts";
 
 /** Blends that are kept, so that moving latents does not blend again. */
 const MAX_BLENDS = 6;
@@ -44,26 +44,25 @@ export class Engine {
 
   /** Loads what a state needs and draws some of its pictures. */
   async draw(state: State, indices: readonly number[], onProgress: OnProgress): Promise<Drawn[]> {
-    const sizes = await this.#open(state, onProgress);
-    const session = await (this.#sessions.get(sizes.graph.file) as Promise<ort.InferenceSession>);
+    await this.#open(state, onProgress);
     const drawn: Drawn[] = [];
     for (const index of indices) {
       const picture = state.pictures[index] as Picture;
-      const values = await this.#drawPicture(session, state, picture, sizes);
+      const sizes = sizesOf(picture, this.#manifest);
+      const values = await this.#drawPicture(state, picture, sizes);
       drawn.push({ index, side: sizes.resolution, values });
     }
     return drawn;
   }
 
-  async #open(state: State, onProgress: OnProgress): Promise<Architecture> {
-    const first = state.pictures[0] as Picture;
-    const key = stageOf(this.#manifest, first.base).model.architecture;
-    const sizes = this.#manifest.architectures[key] as Architecture;
+  async #open(state: State, onProgress: OnProgress): Promise<void> {
     const report = () => onProgress(this.#arrived, this.#total);
-    const waiting: Promise<unknown>[] = [this.#openSession(sizes.graph, report)];
-    for (const ref of references(state)) waiting.push(this.#openModel(ref, report));
+    const waiting: Promise<unknown>[] = references(state).map((ref) =>
+      this.#openModel(ref, report),
+    );
+    for (const picture of state.pictures)
+      waiting.push(this.#openSession(sizesOf(picture, this.#manifest).graph, report));
     await Promise.all(waiting);
-    return sizes;
   }
 
   #openSession(graph: File, report: () => void): Promise<ort.InferenceSession> {
@@ -82,8 +81,6 @@ export class Engine {
   }
 
   async #openRuntime(report: () => void): Promise<void> {
-    if (typeof WebAssembly === "undefined")
-      throw new Error("This browser runs no WebAssembly, which the models need.");
     ort.env.logLevel = "error";
     ort.env.wasm.numThreads = 1;
     ort.env.wasm.wasmBinary = await inflate(await this.#fetch(this.#manifest.runtime, report));
@@ -107,12 +104,8 @@ export class Engine {
   readonly #weights = (ref: string): Weights =>
     this.#opened.get(stageOf(this.#manifest, ref).stage.file) as Weights;
 
-  async #drawPicture(
-    session: ort.InferenceSession,
-    state: State,
-    picture: Picture,
-    sizes: Architecture,
-  ): Promise<Float32Array> {
+  async #drawPicture(state: State, picture: Picture, sizes: Architecture): Promise<Float32Array> {
+    const session = (await this.#sessions.get(sizes.graph.file)) as ort.InferenceSession;
     const { weights, feed } = this.#blended(picture, session);
     const w = latentsOf(state, weights, this.#weights, this.#manifest, sizes);
     const edit = editOf(state, this.#manifest, sizes);

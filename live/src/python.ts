@@ -2,20 +2,23 @@
 
 import type { Manifest } from "./manifest.ts";
 import { modelOf } from "./manifest.ts";
-import { architectureOf, type Picture, references, type State } from "./state.ts";
+import { type Picture, references, resolutionsOf, type State, sizesOf } from "./state.ts";
 
 /** A script that ends with a list `images`, one tensor [1, 3, height, width] a picture. */
 export function pythonLines(state: State, manifest: Manifest): string {
   const used = new Set<string>(["sa_helpers.family import family"]);
   const body = [
     ...modelLines(state, manifest),
-    ...state.pictures.flatMap((picture, index) =>
-      networkLines(picture, index, state, manifest, used),
-    ),
+    ...state.pictures.map((picture) => networkLine(picture, manifest, used)),
+    "",
     "",
     ...latentLines(state, manifest, used),
     "",
-    ...editLines(state, used),
+    "",
+    ...pictureLines(state, used),
+    "",
+    "",
+    "images = [picture(model) for model in pictures]",
   ];
   const imports = [...used].sort().map((name) => `from ${name}`);
   return `${["import torch", "", ...imports, "", ...body].join("\n")}\n`;
@@ -33,23 +36,11 @@ function opening(ref: string, manifest: Manifest): string {
   return `dict(models.snapshots("${name}"))[${Number(kimg).toFixed(1)}]`;
 }
 
-function networkLines(
-  picture: Picture,
-  index: number,
-  state: State,
-  manifest: Manifest,
-  used: Set<string>,
-): string[] {
-  const made = networkExpression(picture, state, manifest, used);
-  return [`pictures.append(${made})  # picture ${index + 1}`];
+function networkLine(picture: Picture, manifest: Manifest, used: Set<string>): string {
+  return `pictures.append(${networkExpression(picture, manifest, used)})`;
 }
 
-function networkExpression(
-  picture: Picture,
-  state: State,
-  manifest: Manifest,
-  used: Set<string>,
-): string {
+function networkExpression(picture: Picture, manifest: Manifest, used: Set<string>): string {
   const terms = picture.terms.filter(({ amount }) => amount !== 0);
   const base = `network["${picture.base}"]`;
   if (!terms.length) return base;
@@ -68,20 +59,15 @@ function networkExpression(
   }
   used.add("sa_helpers.blending import add_changes, share_schedule");
   const children = terms.map(({ model, amount }) => `(network["${model}"], ${amount})`).join(", ");
-  const options = scheduleOptions(picture, state, manifest, used);
+  const options = scheduleOptions(picture, manifest, used);
   const share = options.length ? `, share_of=share_schedule(${options.join(", ")})` : "";
   return `add_changes(${base}, [${children}]${share})`;
 }
 
-function scheduleOptions(
-  picture: Picture,
-  state: State,
-  manifest: Manifest,
-  used: Set<string>,
-): string[] {
+function scheduleOptions(picture: Picture, manifest: Manifest, used: Set<string>): string[] {
   const options: string[] = [];
   if (Object.keys(picture.reset).length) options.push(`reset=${dictionary(picture.reset)}`);
-  const resolutions = resolutionsOf(state, manifest);
+  const resolutions = resolutionsOf(sizesOf(picture, manifest));
   if (picture.blocks) {
     const { blocks } = picture;
     const rows = resolutions.map((resolution) => `${resolution}: ${blocks[resolution] ?? 0}`);
@@ -103,56 +89,39 @@ function scheduleOptions(
   return options;
 }
 
-function resolutionsOf(state: State, manifest: Manifest): number[] {
-  return [...new Set(architectureOf(state, manifest).layers.map((layer) => layer.resolution))];
-}
-
 function latentLines(state: State, manifest: Manifest, used: Set<string>): string[] {
   used.add("sa_helpers.latents import z_from_seeds, z_to_w_plus");
-  const { z_dim, num_ws } = architectureOf(state, manifest);
-  const lines = [
-    "",
+  const { z_dim } = sizesOf(state.pictures[0] as Picture, manifest);
+  return [
     "def latents(model, seed):",
     `    z = z_from_seeds([seed], z_dim=${z_dim})`,
     `    return z_to_w_plus(model, z, truncation_psi=${state.psi})`,
-    "",
-    "",
-    "@torch.inference_mode()",
-    "def picture(model):",
   ];
+}
+
+function pictureLines(state: State, used: Set<string>): string[] {
   const source = state.mapping ? `network["${state.mapping}"]` : "model";
-  lines.push(`    w_plus = latents(${source}, ${state.seed})`);
-  if (state.mix && state.mix.layer < num_ws) {
+  const lines = [`w_plus = latents(${source}, ${state.seed})`];
+  if (state.mix) {
     const { seed, layer } = state.mix;
-    lines.push(`    w_plus[:, ${layer}:] = latents(${source}, ${seed})[:, ${layer}:]`);
+    lines.push(`w_plus[:, ${layer}:] = latents(${source}, ${seed})[:, ${layer}:]`);
   }
   if (state.morph) {
     const { seed, model, t1 } = state.morph;
-    lines.push(`    w_plus = torch.lerp(w_plus, latents(network["${model}"], ${seed}), ${t1})`);
+    lines.push(`w_plus = torch.lerp(w_plus, latents(network["${model}"], ${seed}), ${t1})`);
   }
   for (const [name, amount] of Object.entries(state.moves))
-    lines.push(`    w_plus = models.scales()["${name}"].move(w_plus, ${amount})`);
-  return lines;
-}
-
-function editLines(state: State, used: Set<string>): string[] {
-  const lines = ["    styles = model.synthesis.w_plus_to_s(w_plus)"];
+    lines.push(`w_plus = models.scales()["${name}"].move(w_plus, ${amount})`);
+  lines.push("styles = model.synthesis.w_plus_to_s(w_plus)");
   const channels = Object.entries(state.channels);
-  const before: string[] = [];
   if (channels.length) {
     used.add("sa_helpers.directions import channel_sigmas, edit_channel");
-    lines.unshift("    sigmas = channel_sigmas(models.parent, range(10_000), truncation_psi=0.7)");
+    lines.push("sigmas = channel_sigmas(models.parent, range(10_000), truncation_psi=0.7)");
   }
   for (const [name, amount] of channels)
-    lines.push(`    styles = edit_channel(styles, "${name}", sigmas=sigmas, amount=${amount})`);
-  return [
-    ...before,
-    ...lines,
-    "    return model.synthesis.s_to_image(styles)",
-    "",
-    "",
-    "images = [picture(model) for model in pictures]",
-  ];
+    lines.push(`styles = edit_channel(styles, "${name}", sigmas=sigmas, amount=${amount})`);
+  lines.push("return model.synthesis.s_to_image(styles)");
+  return ["@torch.inference_mode()", "def picture(model):", ...lines.map((line) => `    ${line}`)];
 }
 
 function dictionary(amounts: Record<string, number>): string {

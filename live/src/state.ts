@@ -86,16 +86,25 @@ export function parseState(given: unknown, manifest: Manifest): State {
     channels: parseChannels(source.channels ?? {}, manifest),
     morph: source.morph == null ? null : parseMorph(source.morph, manifest),
   };
-  const architecture = architectureOf(state, manifest);
-  if (source.mix != null) state.mix = parseMix(source.mix, architecture);
-  for (const picture of state.pictures) checkResolutions(picture, architecture);
+  const sizes = state.pictures.map((picture) => sizesOf(picture, manifest));
+  if (source.mix != null)
+    state.mix = parseMix(source.mix, Math.max(...sizes.map(({ num_ws }) => num_ws)));
+  for (const [index, picture] of state.pictures.entries())
+    checkPicture(picture, sizes[index] as Architecture, state);
+  for (const ref of [state.mapping, state.morph?.model ?? null])
+    if (ref !== null && sizes.some((one) => one !== sizesOf(plainPicture(ref), manifest)))
+      throw new StateError(`“${ref}” gives latents for networks of another size.`);
   return state;
 }
 
-/** The sizes that the first picture has; all pictures of a state must share latents. */
-export function architectureOf(state: State, manifest: Manifest): Architecture {
-  const base = state.pictures[0]?.base ?? "";
+/** The sizes of a picture's network. */
+export function sizesOf({ base }: Picture, manifest: Manifest): Architecture {
   return manifest.architectures[stageOf(manifest, base).model.architecture] as Architecture;
+}
+
+/** Sides of the blocks of a network, in pixels. */
+export function resolutionsOf(sizes: Architecture): number[] {
+  return [...new Set(sizes.layers.map((layer) => layer.resolution))];
 }
 
 /** The part that differs from the defaults, as short text for a link. */
@@ -201,11 +210,11 @@ function parseSwap(given: unknown): Swap {
   };
 }
 
-function parseMix(given: unknown, architecture: Architecture): NonNullable<State["mix"]> {
+function parseMix(given: unknown, numLatents: number): NonNullable<State["mix"]> {
   const source = fields(given, "mix", ["seed", "layer"]);
   return {
     seed: integer(source.seed, "seed of the mix", 0, MAX_SEED),
-    layer: integer(source.layer, "layer", 0, architecture.num_ws),
+    layer: integer(source.layer, "layer", 0, numLatents),
   };
 }
 
@@ -245,18 +254,21 @@ function parseAmounts(given: unknown, what: string, min: number, max: number) {
   return Object.fromEntries(entries) as Record<string, number>;
 }
 
-function checkResolutions(picture: Picture, architecture: Architecture): void {
-  const known = new Set(architecture.layers.map((layer) => String(layer.resolution)));
+/** What can only be told when the sizes of the network are known. */
+function checkPicture(picture: Picture, sizes: Architecture, { channels }: State): void {
+  const known = resolutionsOf(sizes).map(String);
   for (const key of Object.keys(picture.reset)) {
-    const parts = key.split("@");
-    const isComponent = (COMPONENTS as readonly string[]).includes(parts[0] ?? "");
-    const resolution = parts.length > 1 || !isComponent ? parts.at(-1) : undefined;
-    if ((parts.length > 1 && !isComponent) || (resolution && !known.has(resolution)))
+    const [first = "", second, ...rest] = key.split("@");
+    const isComponent = (COMPONENTS as readonly string[]).includes(first);
+    const isPart = isComponent && (second === undefined || known.includes(second));
+    if (rest.length || !(isPart || (known.includes(first) && second === undefined)))
       throw new StateError(`“${key}” can not be reset: no such component or resolution.`);
   }
-  if (!picture.blocks) return;
-  for (const key of Object.keys(picture.blocks))
-    if (!known.has(key)) throw new StateError(`There is no resolution “${key}”.`);
+  for (const key of Object.keys(picture.blocks ?? {}))
+    if (!known.includes(key)) throw new StateError(`There is no resolution “${key}”.`);
+  for (const name of Object.keys(channels))
+    if (Number(name.split("_")[0]) >= sizes.layers.length)
+      throw new StateError(`“${picture.base}” has no channel “${name}”.`);
 }
 
 function reference(given: unknown, manifest: Manifest): string {

@@ -1,7 +1,7 @@
 /** The state of one figure, and who wants to know when it changes. */
 
 import type { Manifest } from "./manifest.ts";
-import type { State } from "./state.ts";
+import { parseState, type State } from "./state.ts";
 
 export class Store {
   readonly manifest: Manifest;
@@ -9,10 +9,15 @@ export class Store {
   #state: State;
   readonly #listeners = new Set<(state: State) => void>();
 
-  constructor(manifest: Manifest, state: State) {
+  /** @throws {StateError} What a page or a link gave is no state. */
+  constructor(manifest: Manifest, given: unknown) {
     this.manifest = manifest;
-    this.initial = structuredClone(state);
-    this.#state = state;
+    this.initial = this.parse(given);
+    this.#state = this.initial;
+  }
+
+  parse(given: unknown): State {
+    return parseState(given, this.manifest);
   }
 
   get state(): State {

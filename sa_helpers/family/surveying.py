@@ -12,6 +12,8 @@ from sa_helpers.scales import (
     LABELLED_SEEDS,
     MEASURED_SEEDS,
     MIN_FOLLOWING,
+    MIN_KNOWN,
+    MIN_SPAN,
     MIN_WHOLE,
     Scales,
     measure_scales,
@@ -81,7 +83,9 @@ def scale_family(models: Family) -> Path:
         "measured_seeds": list(MEASURED_SEEDS),
         "truncation_psi": SCALES_PSI,
         "min_whole": MIN_WHOLE,
+        "min_known": MIN_KNOWN,
         "min_following": MIN_FOLLOWING,
+        "min_span": MIN_SPAN,
         "command": f"python -m sa_helpers.family scale {models.name}",
     }
     return save_scales(scales_path(models.folder, name), Scales(found, provenance))

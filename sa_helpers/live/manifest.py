@@ -7,29 +7,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from numpy import ndarray
 from safetensors import safe_open
 from safetensors.torch import save
 
+from sa_helpers import networks
 from sa_helpers.channels import NO_REGION
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.directions import channel_sigmas
 from sa_helpers.family import Family
-from sa_helpers.live.graph import export_graph, require_no_noise
-from sa_helpers.networks import GeneratorConfig, style_layers
+from sa_helpers.images import encode_jpeg, resize, to_uint8
+from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.live import graph
+from sa_helpers.networks import Generator, GeneratorConfig, style_layers
 from sa_helpers.runtime import replacing
 
 SCHEMA = 1
 SIGMA_SEEDS = range(10_000)  # of the channels' standard deviations, as in the surveys
 SIGMA_PSI = 0.7
+STILL_SEED, STILL_PSI, STILL_SIDE = 6, 0.7, 256
 _PART = "generator."
 _MIN_EFFECT = 0.1  # standard deviations of a factor, or a logit, by one of the channel
 _Z_GROUP = 16  # torch draws normal numbers in such groups; the page knows no others
 
 
 def write_app_data(models: Family, folder: Path) -> Path:
-    """Write all that a page needs of a family; graphs that are there are kept.
+    """Write all that a page needs of a family; graphs that are there are kept, other models go.
 
     Args:
         models: A family of our own format, with scales of its parent's directions and a survey of
@@ -48,7 +53,7 @@ def write_app_data(models: Family, folder: Path) -> Path:
     for name in models.names:
         config = models.model(name).config
         if (key := architecture_key(config)) not in architectures:
-            architectures[key] = _architecture(config, folder / f"synthesis-{key}.onnx")
+            architectures[key] = _architecture(config, graph_path(folder, config))
     manifest = {
         "schema": SCHEMA,
         "family": models.name,
@@ -58,23 +63,42 @@ def write_app_data(models: Family, folder: Path) -> Path:
         "directions": _directions(models),
         "channels": _channels(models),
     }
+    _remove_others(folder, manifest)
     path = folder / "manifest.json"
     with replacing(path) as stream:
         stream.write(json.dumps(manifest, ensure_ascii=False).encode())
     return path
 
 
+def _remove_others(folder: Path, manifest: dict[str, Any]) -> None:
+    """Delete weights and graphs of earlier models, which nobody would ask for."""
+    sets = [row for model in manifest["models"] for row in (model, *model["snapshots"])]
+    graphs = [sizes["graph"] for sizes in manifest["architectures"].values()]
+    wanted = {row["file"] for row in [*sets, *graphs]}
+    for kind in ("*.safetensors", "*.onnx"):
+        for path in folder.glob(kind):
+            if path.name not in wanted:
+                path.unlink()
+
+
 def architecture_key(config: GeneratorConfig) -> str:
-    """Name of the sizes of a generator: its resolution, and a digest of all of them."""
-    digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode()).hexdigest()
-    return f"{config.img_resolution}-{digest[:8]}"
+    """Name of a graph: its resolution, and a digest of all sizes and of the code that makes it."""
+    digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode())
+    for source in [*sorted(Path(networks.__file__).parent.glob("*.py")), Path(graph.__file__)]:
+        digest.update(source.read_bytes())
+    return f"{config.img_resolution}-{digest.hexdigest()[:8]}"
 
 
-def _architecture(config: GeneratorConfig, graph_path: Path) -> dict[str, Any]:
+def graph_path(folder: Path, config: GeneratorConfig) -> Path:
+    """Where the graph of a generator of these sizes lies, or would lie."""
+    return folder / f"synthesis-{architecture_key(config)}.onnx"
+
+
+def _architecture(config: GeneratorConfig, path: Path) -> dict[str, Any]:
     if config.z_dim % _Z_GROUP:
         raise ValueError(f"z_dim is {config.z_dim}; pages run multiples of {_Z_GROUP} only.")
-    if not graph_path.is_file():
-        export_graph(config, graph_path)
+    if not path.is_file():
+        graph.export_graph(config, path)
     layers = [
         {
             "name": layer.name,
@@ -85,7 +109,7 @@ def _architecture(config: GeneratorConfig, graph_path: Path) -> dict[str, Any]:
         for layer in style_layers(config)
     ]
     return {
-        "graph": {"file": graph_path.name, "bytes": graph_path.stat().st_size},
+        "graph": {"file": path.name, "bytes": path.stat().st_size},
         "resolution": config.img_resolution,
         "z_dim": config.z_dim,
         "w_dim": config.w_dim,
@@ -98,7 +122,9 @@ def _architecture(config: GeneratorConfig, graph_path: Path) -> dict[str, Any]:
 
 def _model(models: Family, name: str, folder: Path) -> dict[str, Any]:
     generator = models.model(name)
-    require_no_noise(generator, name=name)
+    graph.require_no_noise(generator, name=name)
+    with replacing(folder / "stills" / f"{name}.jpg") as stream:
+        stream.write(_still(generator))
     snapshots = [
         {"ref": f"{name}@{kimg:g}", "kimg": kimg, **_copy_weights(path, folder, f"{name}-{kimg:g}")}
         for kimg, path in models.snapshot_paths(name)
@@ -113,6 +139,15 @@ def _model(models: Family, name: str, folder: Path) -> dict[str, Any]:
         "snapshots": snapshots,
         **_copy_weights(models.path(name).with_suffix(".safetensors"), folder, name),
     }
+
+
+@torch.inference_mode()
+def _still(generator: Generator) -> bytes:
+    """The picture that stands in a page until its model runs."""
+    z = z_from_seeds([STILL_SEED], z_dim=generator.config.z_dim)
+    w_plus = z_to_w_plus(generator, z, truncation_psi=STILL_PSI)
+    image = generator.synthesis(w_plus, noise="none")
+    return encode_jpeg(to_uint8(resize(image, img_resolution=STILL_SIDE))[0], quality=80)
 
 
 def _copy_weights(source: Path, folder: Path, name: str) -> dict[str, Any]:
