@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
 from torch import Tensor
 
-from sa_helpers import directions
-from sa_helpers.alignment import seeds_to_images
 from sa_helpers.family import Family, family
 from sa_helpers.images import make_grid, to_uint8
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
@@ -21,26 +19,15 @@ from sa_helpers.video import write_video
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 PSI = 0.7
-LABELLED_SEEDS = range(2000, 2400)  # images of the parent from which the yaw direction is learnt
 NAMES = ("human", "toon", "dog", "wild")
 SEED = 22
-REACH = 0.25  # of the turn to either side, in typical distances of a w to the mean
+CARD_SEEDS = (SEED, 29)
+TURN_DEG = 20  # to either side
 LOOP_SEC = 6
 FRAMES_PER_SEC = 15
 LOOP_PX = 640
 STILL_PX = 1024
 MARGIN_PX = 15
-
-
-def yaw_step(models: Family) -> Float[Tensor, " w_dim"]:
-    """Find the step in W that turns the parent's head as far as the loop goes."""
-    parent = models.parent
-    with torch.inference_mode():
-        w = parent.mapping(z_from_seeds(LABELLED_SEEDS, z_dim=parent.config.z_dim))
-    images = seeds_to_images(parent, LABELLED_SEEDS, truncation_psi=1.0)
-    yaw = models.readers(models.parent_name).attributes.read(images)["yaw_deg"]
-    found = directions.fit_regression(w, yaw, name="yaw_deg")
-    return REACH * w.std(dim=0).norm() * found.vector
 
 
 def draw(
@@ -67,8 +54,9 @@ def save(array: UInt8[ndarray, "height width 3"], name: str, *, quality: int = 8
 
 def make_loop(models: Family) -> None:
     """Turn the heads of a person and of three of its counterparts together, once to either side."""
-    turn = torch.sin(torch.linspace(0, 2 * torch.pi, FRAMES_PER_SEC * LOOP_SEC + 1)[:-1])
-    shift = turn[:, None, None] * yaw_step(models)
+    phase = torch.linspace(0, 2 * torch.pi, FRAMES_PER_SEC * LOOP_SEC + 1)[:-1]
+    yaw = models.scales()["yaw_deg"]
+    shift = TURN_DEG * torch.sin(phase)[:, None, None] * yaw.step * yaw.direction.vector
     columns = [draw(models, name, shift=shift) for name in NAMES]
     frames = [
         make_grid(np.stack(row), num_columns=len(NAMES)) for row in zip(*columns, strict=True)
@@ -89,7 +77,7 @@ def make_loop(models: Family) -> None:
 
 def make_card(models: Family) -> None:
     """Draw two z in four models, on 1200 x 630 pixels."""
-    images = [draw(models, name, seed=seed) for seed in (SEED, 29) for name in NAMES]
+    images = [draw(models, name, seed=seed) for seed in CARD_SEEDS for name in NAMES]
     grid = enlarge(make_grid(np.concatenate(images), num_columns=len(NAMES)), 1200)
     save(np.pad(grid, [(MARGIN_PX, MARGIN_PX), (0, 0), (0, 0)], constant_values=255), "card.jpg")
 

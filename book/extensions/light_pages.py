@@ -28,7 +28,8 @@ LIVE_ELEMENTS = ("live-models", "live-playground")
 EXTRACTED = "_static/extracted"
 POLICY = (
     "default-src 'none'; script-src 'self'{wasm}; "
-    "style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self'; font-src 'self'; media-src 'self'; connect-src 'self'; worker-src 'self'; "
+    "style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
+    "media-src 'self'; connect-src 'self'; worker-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 )
 WEB_ASSEMBLY = " 'wasm-unsafe-eval'"  # what runs the live models

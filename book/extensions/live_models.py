@@ -1,21 +1,11 @@
-"""Sphinx extension: the live models' script and style, on the pages that use them and no others.
+"""Sphinx extension: the live models' script and style, on the pages that use them and no others."""
 
-Such a page also gets a Content-Security-Policy: scripts from the site itself and those that the
-theme writes into its pages, each by its digest, nothing from elsewhere, no inline handlers.
-"""
-
-import base64
-import hashlib
-import re
-from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
 
 APPS = {"<live-models": "live.js", "<live-playground": "playground.js"}
 FOLDER = "live"
-_MARK = "<!-- content security policy -->"
-_INLINE_SCRIPT = re.compile(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 
 
 def add_app(
@@ -28,41 +18,10 @@ def add_app(
     root = "../" * pagename.count("/") + FOLDER
     tags = [f'<script type="module" src="{root}/{script}"></script>' for script in scripts]
     style = f'<link rel="stylesheet" href="{root}/live.css">'
-    context["metatags"] = context.get("metatags", "") + "".join([_MARK, style, *tags])
-
-
-def policy(page: str) -> str:
-    """The policy under which a page works as it is, and with nothing more."""
-    scripts = _INLINE_SCRIPT.findall(page)
-    digests = {base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts}
-    allowed = " ".join(f"'sha256-{digest}'" for digest in sorted(digests))
-    return "; ".join(
-        [
-            "default-src 'self'",
-            f"script-src 'self' 'wasm-unsafe-eval' {allowed}",
-            "style-src 'self' 'unsafe-inline'",  # MathJax and the theme write styles
-            "img-src 'self' data: blob:",
-            "font-src 'self' data:",
-            "object-src 'none'",
-            "base-uri 'none'",
-            "form-action 'self'",
-        ]
-    )
-
-
-def add_policies(app: Sphinx, error: Exception | None) -> None:
-    """Put the policy into the finished pages that have the app."""
-    if error is not None or app.builder.name != "html":
-        return
-    for path in Path(app.outdir).rglob("*.html"):
-        page = path.read_text(encoding="utf-8")
-        if _MARK in page:
-            tag = f'<meta http-equiv="Content-Security-Policy" content="{policy(page)}">'
-            path.write_text(page.replace(_MARK, tag, 1), encoding="utf-8")
+    context["metatags"] = context.get("metatags", "") + "".join([style, *tags])
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register."""
     app.connect("html-page-context", add_app)
-    app.connect("build-finished", add_policies)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
