@@ -22,9 +22,10 @@ def toc_files() -> list[str]:
 
 
 def prose_of(path: Path) -> str:
-    """Read the Markdown of a page, be it a text or a notebook."""
+    """Read the Markdown of a page, be it a text, without its front matter, or a notebook."""
     if path.suffix == ".md":
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        return re.sub(r"\A---\n.*?^---\n+", "", text, flags=re.MULTILINE | re.DOTALL)
     cells = nbformat.read(path, as_version=4).cells
     return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 

@@ -298,7 +298,7 @@ def test_fonts_have_every_icon_that_pages_use():
     }
     assert icons
     for name in icons:
-        rule = re.search(rf"\.{name}\{{--fa:\"\\\\([0-9a-f]+)\"", css)
+        rule = re.search(rf"\.{name}:before\{{content:\"\\([0-9a-f]+)\"", css)
         assert rule, name
         assert int(rule[1], 16) in drawn, name
 
