@@ -22,7 +22,7 @@ PYTEST = $(BIN)/python -m pytest
 help: ## Show the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(STAMP) ## Create .venv and install the locked packages (runs by itself when needed)
+setup: $(STAMP) $(NODE_STAMP) ## Create .venv and install the locked packages (runs by itself when needed)
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and \
@@ -38,7 +38,7 @@ $(NODE_STAMP): live/package.json live/package-lock.json $(STAMP)
 	$(NPM) ci --ignore-scripts
 	touch $@
 
-live: setup $(NODE_STAMP) ## Build the live models' app, with graphs and weights, for the site
+live: setup ## Build the live models' app, with graphs and weights, for the site
 	$(BIN)/python -m sa_helpers.live $(LIVE)
 	$(NPM) run build -- ../$(LIVE)
 
@@ -49,7 +49,7 @@ book: setup live ## Run the notebooks that are stale and build the site
 
 test: setup lint unit notebooks site pages ## Check everything: code, notebooks, strict build, pages
 
-lint: setup $(NODE_STAMP) ## Lint, format, types and the directions of imports
+lint: setup ## Lint, format, types and the directions of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -78,7 +78,7 @@ lab: setup ## Open the notebooks in JupyterLab
 
 lock: setup ## Resolve pyproject.toml anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --universal \
+	$(BIN)/uv pip compile pyproject.toml --extra book --extra live --extra test --universal \
 		--python-version 3.11 --no-header --no-annotate --upgrade --quiet -o requirements.lock
 
 clean: ## Remove what was built (not .venv)

@@ -139,6 +139,17 @@ def visit(browser, address):
         context.close()
 
 
+def wait_until(page, expression: str) -> None:
+    """Wait for what `wait_for_function` would wait for, had it not to evaluate text in the page."""
+    page.evaluate(
+        f"""new Promise((resolve, reject) => {{
+            setTimeout(() => reject(new Error("never true")), {PATIENCE_MS});
+            const look = () => ({expression}) ? resolve() : setTimeout(look, 50);
+            look();
+        }})"""
+    )
+
+
 def note_message(message, troubles: list[str]) -> None:
     """Keep warnings and errors of the console."""
     if message.type in {"error", "warning"} and WIDGETS_REMARK not in message.text:
@@ -321,12 +332,12 @@ def test_first_view_is_light(browser, address, page_name, size):
 def test_page_opens_cleanly_at_every_size_and_in_both_themes(visit, page_name):
     page, troubles = visit(page_name)
     page.evaluate("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
-    page.wait_for_function("[...document.images].every(image => image.complete)")
+    wait_until(page, "[...document.images].every(image => image.complete)")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for (size, (width, height)), theme in itertools.product(SIZES.items(), THEMES):
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        page.wait_for_function(f"document.documentElement.dataset.theme == '{theme}'")
+        page.locator(f"html[data-theme='{theme}']").wait_for(state="attached")
         name = f"{Path(page_name).stem}-{size}-{theme}.png"
         page.screenshot(path=SCREENSHOTS / name, full_page=True, animations="disabled")
         overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
@@ -382,7 +393,7 @@ def test_moving_strip_can_be_paused(browser, address):
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.goto(address + "book/intro.html", wait_until="networkidle")
-    page.wait_for_function("!document.querySelector('video.turning').paused")
+    wait_until(page, "!document.querySelector('video.turning').paused")
     page.get_by_role("button", name="Pause").click()
-    page.wait_for_function("document.querySelector('video.turning').paused")
+    wait_until(page, "document.querySelector('video.turning').paused")
     context.close()

@@ -45,7 +45,7 @@ export class LiveModels extends HTMLElement {
         throw new Error("This browser runs no WebAssembly, which the models need.");
       const manifest = await openManifest();
       this.store = new Store(manifest, this.readState());
-      this.strip = new Strip(this.store, (error) => this.#fail(error));
+      this.strip = new Strip(this.store, (error) => (error ? this.#fail(error) : this.#mend()));
       this.buildControls(this.store);
       this.#button.textContent = `Run the models here (${megabytes(bytesOf(this.store.state, manifest))})`;
       this.#button.hidden = false;
@@ -106,6 +106,14 @@ export class LiveModels extends HTMLElement {
   /** Puts a sentence below the pictures. */
   protected say(sentence: string): void {
     this.#status.textContent = sentence;
+  }
+
+  /** Takes an earlier fault's sentence and button away. */
+  #mend(): void {
+    if (!this.classList.contains("live-failed")) return;
+    this.classList.remove("live-failed");
+    this.#button.hidden = true;
+    this.say("");
   }
 
   #fail(error: Error): void {

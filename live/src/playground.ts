@@ -51,6 +51,10 @@ class LivePlayground extends LiveModels {
 
   protected override buildControls(store: Store): void {
     const { manifest } = store;
+    this.#selected = Math.max(
+      0,
+      store.state.pictures.findIndex(({ terms }) => terms.length > 0),
+    );
     this.controls.replaceChildren(
       make("legend", {}, "Controls of the playground"),
       group("Person", true, [

@@ -10,16 +10,17 @@ import type { Store } from "./store.ts";
 export class Strip {
   readonly element = make("div", { class: "live-strip" });
   readonly #store: Store;
-  readonly #onError: (error: Error) => void;
+  readonly #onEnd: (error: Error | null) => void;
   #keys: (string | null)[] = [];
   #values: (Drawn | null)[] = [];
   #isBusy = false;
   #isStale = false;
   #isStarted = false;
 
-  constructor(store: Store, onError: (error: Error) => void) {
+  /** @param onEnd Called when the pictures are those of the newest state, or failed to be. */
+  constructor(store: Store, onEnd: (error: Error | null) => void) {
     this.#store = store;
-    this.#onError = onError;
+    this.#onEnd = onEnd;
     store.watch((state) => {
       this.#show(state);
       if (this.#isStarted) void this.#draw();
@@ -30,7 +31,7 @@ export class Strip {
   async start(onProgress: (arrived: number, total: number) => void): Promise<void> {
     await this.#drawOnce(onProgress);
     this.#isStarted = true;
-    if (this.#isStale) void this.#draw();
+    await this.#draw(); // in case the state changed meanwhile
   }
 
   /** Values of the pictures in [-1, 1], channels first; for tests and downloads. */
@@ -67,8 +68,9 @@ export class Strip {
         this.#isStale = false;
         await this.#drawOnce(() => {});
       } while (this.#isStale);
+      this.#onEnd(null);
     } catch (error) {
-      this.#onError(error as Error);
+      this.#onEnd(error as Error);
     }
   }
 
@@ -76,6 +78,7 @@ export class Strip {
     const { state } = this.#store;
     const keys = state.pictures.map((_, index) => pictureKey(state, index));
     const changed = keys.flatMap((key, index) => (key === this.#keys[index] ? [] : [index]));
+    if (!changed.length) return;
     this.#isBusy = true;
     try {
       const client = await openClient();
