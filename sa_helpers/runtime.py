@@ -70,7 +70,16 @@ def named_device(name: str) -> torch.device:
 
 
 def compute_dtype(device: torch.device) -> torch.dtype:
-    """Return bfloat16 where the device computes it natively, else float32."""
+    """Return bfloat16 where the device computes it natively, else float32.
+
+    The environment variable SA_COMPUTE_DTYPE, `float32` or `bfloat16`, goes first.
+
+    Raises:
+        ValueError: SA_COMPUTE_DTYPE is something else.
+    """
+    wish = os.environ.get("SA_COMPUTE_DTYPE")
+    if wish:
+        return _named_dtype(wish)
     if device.type == "cuda":
         is_native = torch.cuda.is_bf16_supported(including_emulation=False)
     elif device.type == "cpu":
@@ -78,6 +87,13 @@ def compute_dtype(device: torch.device) -> torch.dtype:
     else:
         is_native = False
     return torch.bfloat16 if is_native else torch.float32
+
+
+def _named_dtype(name: str) -> torch.dtype:
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    if name not in known:
+        raise ValueError(f'SA_COMPUTE_DTYPE is "{name}"; expected one of: {", ".join(known)}.')
+    return known[name]
 
 
 def randn_per_seed(

@@ -29,3 +29,6 @@ def modules_to_check() -> list[str]:
 install_import_hook(modules_to_check(), "type_checking.check")
 
 torch.set_num_threads(1)
+
+if os.environ.get("SA_PERTURB_WEIGHTS"):
+    import perturbed_weights  # noqa: F401

@@ -37,6 +37,14 @@ def folder(tmp_path):
     return root
 
 
+def test_a_family_shows_itself_in_one_line(folder):
+    shown = repr(family.family(folder))
+    assert shown.startswith("Family(")
+    assert "human" in shown
+    assert len(shown) < 200
+    assert "\n" not in shown
+
+
 def test_family_finds_its_parent_and_its_descendants(folder):
     zoo = family.family(folder)
     assert zoo.name == "zoo"

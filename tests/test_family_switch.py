@@ -18,6 +18,7 @@ from sa_helpers import family
 from sa_helpers.alignment import are_aligned
 from sa_helpers.networks import Generator
 
+pytestmark = pytest.mark.notebooks
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ("aligned_models", "component_reset")
 CHILDREN = ("marionette", "wolf")  # names that are not those of the clay family

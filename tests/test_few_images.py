@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from closeness import assert_equal_up_to_rounding
 from PIL import Image
 
 from sa_helpers import checkpoints, images
@@ -108,7 +109,7 @@ class TestJudgement:
         held_out = tiny_images().take(range(40))
         judgement = judge(trainer, domain=tiny_images(), held_out=held_out)
         kept = Judgement.from_dict(json.loads(json.dumps(judgement.to_dict())))
-        np.testing.assert_allclose(kept.kernel_distances, judgement.kernel_distances, atol=1e-4)
+        assert_equal_up_to_rounding(kept.kernel_distances, judgement.kernel_distances)
         assert len(judgement.coarse_distances) == 10
         assert len(judgement.trained_logits) == 40
         first, second = train_until(trainer, 0.016), train_until(other, 0.016)
@@ -123,9 +124,7 @@ class TestJudgement:
         np.testing.assert_array_equal(judgement.held_out_logits, judgement.trained_logits)
         order = np.random.default_rng(0).permutation(len(data))[:4]
         expected = trainer.discriminator(images.from_uint8(data.array[order]))[:, 0]
-        np.testing.assert_allclose(
-            judgement.held_out_logits[:4], expected.detach().numpy(), rtol=1e-4, atol=1e-5
-        )
+        assert_equal_up_to_rounding(judgement.held_out_logits[:4], expected.detach().numpy())
 
 
 class TestEmoji:

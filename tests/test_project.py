@@ -14,6 +14,7 @@ from packaging.version import Version
 import sa_helpers
 
 ROOT = Path(__file__).resolve().parent.parent
+TEXT_SUFFIXES = {".py", ".md", ".ipynb", ".yml", ".yaml", ".toml", ".json", ".cff", ""}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = [
     Requirement(line)
@@ -27,8 +28,8 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def tracked_files() -> list[Path]:
-    """List the files of the repository that are text and ours."""
+def tracked_files(*, all_kinds: bool = False) -> list[Path]:
+    """List the files of the repository, those that are text and ours or all."""
     try:
         listed = subprocess.run(
             ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -36,12 +37,8 @@ def tracked_files() -> list[Path]:
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("not a Git checkout")
     paths = [ROOT / name for name in listed.split("\0") if name]
-    return [
-        path
-        for path in paths
-        if path.suffix in {".py", ".md", ".ipynb", ".yml", ".yaml", ".toml", ".json", ".cff", ""}
-        and path.is_file()
-    ]
+    files = [path for path in paths if path.is_file()]
+    return [path for path in files if all_kinds or path.suffix in TEXT_SUFFIXES]
 
 
 def test_versions_agree():
@@ -112,6 +109,11 @@ def test_readme_shows_the_two_commands():
     readme = (ROOT / "README.md").read_text()
     assert "make book" in readme
     assert "make test" in readme
+
+
+def test_no_file_is_too_large_for_git():
+    too_large = [path for path in tracked_files(all_kinds=True) if path.stat().st_size > 16e6]
+    assert not too_large
 
 
 def test_no_file_names_a_machine_or_a_package_host():

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from closeness import assert_equal_up_to_rounding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from published_files import (
@@ -112,7 +113,7 @@ class TestTensorflow:
         for noise in ("const", "none"):
             expected = generator(z, truncation_psi=0.5, noise=noise)
             images = loaded(z, truncation_psi=0.5, noise=noise)
-            torch.testing.assert_close(images, expected, atol=1e-4, rtol=0.0)
+            assert_equal_up_to_rounding(images, expected)
 
     @torch.no_grad()
     def test_the_upsampling_kernel_acts_as_tensorflow_defines_it(self, folder):
@@ -130,7 +131,7 @@ class TestTensorflow:
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
         low_pass = torch.outer(taps, taps).expand(weight.shape[0], 1, 4, 4)
         expected = F.conv2d(wide, low_pass, padding=1, groups=weight.shape[0])
-        torch.testing.assert_close(upsampling_conv(x, weight), expected, atol=1e-4, rtol=0.0)
+        assert_equal_up_to_rounding(upsampling_conv(x, weight), expected)
 
     @pytest.mark.parametrize(
         ("options", "words"),
@@ -272,7 +273,7 @@ class TestEncoders:
         images = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(1)) * 2 - 1
         w_plus = model.encoder(images)
         expected = published_encoder(encoder.state_dict(), images, is_offset=is_offset)
-        torch.testing.assert_close(w_plus, expected, atol=1e-4, rtol=0.0)
+        assert_equal_up_to_rounding(w_plus, expected)
         assert model.generator.synthesis(w_plus).shape == (2, 3, 32, 32)
 
     def test_an_encoder_goes_through_our_own_format(self, folder):

@@ -42,10 +42,20 @@ def test_device_without_wish_computes(monkeypatch):
 
 @pytest.mark.parametrize("has_instructions", [False, True])
 def test_bfloat16_only_where_the_processor_has_it(monkeypatch, has_instructions):
+    monkeypatch.delenv("SA_COMPUTE_DTYPE", raising=False)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_instructions})
     expected = torch.bfloat16 if has_instructions else torch.float32
     assert compute_dtype(torch.device("cpu")) == expected
     assert compute_dtype(torch.device("mps")) == torch.float32
+
+
+def test_the_environment_may_choose_the_dtype(monkeypatch):
+    for name, dtype in {"float32": torch.float32, "bfloat16": torch.bfloat16}.items():
+        monkeypatch.setenv("SA_COMPUTE_DTYPE", name)
+        assert compute_dtype(torch.device("cpu")) == dtype
+    monkeypatch.setenv("SA_COMPUTE_DTYPE", "float8")
+    with pytest.raises(ValueError, match=r"float8.*float32, bfloat16"):
+        compute_dtype(torch.device("cpu"))
 
 
 def test_a_seed_gives_the_same_sample_in_any_batch():

@@ -108,7 +108,7 @@ def add_nave(scene: Scene, factors: Factors, nave: Nave) -> None:
             add_hall(scene, factors, (0.0, 0.0), arm, nave.half_width + 0.3)
         for side in SIDES:
             place = (side * (nave.half_width + 0.3), nave.eaves - 0.36, 0.0)
-            add_window(scene, factors, place, "x", 1.25)
+            add_window(scene, factors, place, 1.25)
     count = NUM_WINDOWS[factors["windows"]]
     step = (nave.front - nave.back) / count
     for index in range(count):
@@ -116,13 +116,13 @@ def add_nave(scene: Scene, factors: Factors, nave: Nave) -> None:
         for side in SIDES:
             place = (side * nave.half_width, nave.eaves - 0.34, z)
             if factors["tower_place"] != "crossing" or abs(z) > 0.35:
-                add_window(scene, factors, place, "x", 1.0)
+                add_window(scene, factors, place, 1.0)
             if factors["buttresses"] and index > 0:
                 add_buttress(scene, factors, (place[0], nave.eaves, z + 0.5 * step), side)
 
 
-def add_window(scene: Scene, factors: Factors, place: Vector, facing: str, scale: float) -> None:
-    """Carve an arched window, with a trim, into the wall at `place` that faces along an axis."""
+def add_window(scene: Scene, factors: Factors, place: Vector, scale: float) -> None:
+    """Carve an arched window, with a trim, into the wall at `place`."""
     x, y, z = place
     radius = 0.075 * scale * (1.0 + 0.18 * factors["window_size"])
     half = 0.15 * scale * (1.0 + 0.18 * factors["window_size"])
@@ -168,7 +168,7 @@ def add_front(scene: Scene, factors: Factors, front: tuple[float, float], nave: 
         add_rose(scene, factors, (0.0, top + 0.36, z))
     elif half_width > 0.4:  # a nave, not a tower
         for side in SIDES:
-            add_window(scene, factors, (side * 0.6 * half_width, nave.eaves - 0.38, z), "z", 0.9)
+            add_window(scene, factors, (side * 0.6 * half_width, nave.eaves - 0.38, z), 0.9)
 
 
 def add_rose(scene: Scene, factors: Factors, place: Vector) -> None:

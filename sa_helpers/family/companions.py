@@ -4,7 +4,7 @@
 `readers/<domain>.safetensors` reads the factors of a domain, `readers/segmenter_*.safetensors` the
 regions of a group of domains, and `channels/<model>.npz` tells what the channels of a model do.
 `directions/<parent>.npz` holds directions of W in units.
-`inversions/<model>.npz` holds latents that searches found for held-out images, and
+`inversions/<model>/<space>.npz` holds latents that searches found for held-out images, and
 `translators/<source>_<target>.safetensors` is a baseline: a network that knows two domains only.
 """
 
@@ -157,23 +157,24 @@ def open_scales(folder: Path, name: str, *, sha256: str) -> Scales:
     return scales
 
 
-def open_latents(folder: Path, name: str, *, sha256: str) -> FoundLatents:
+def open_latents(folder: Path, name: str, *, space: str, sha256: str) -> FoundLatents:
     """Open the latents that searches found in a model.
 
     Args:
         folder: Of the family.
         name: Of the model.
+        space: That was searched.
         sha256: Of the model's weights, in which the searches have to have been made.
 
     Raises:
         CheckpointError: There are none, they are damaged, or they belong to other weights.
     """
-    path = folder / "inversions" / f"{name}.npz"
+    path = folder / "inversions" / name / f"{space}.npz"
     found = load_latents(path)
     if found.record.get("model_sha256") != sha256:
         raise CheckpointError(
             f"{path} was searched for other weights than those of {name}. Search again with "
-            f"`python -m sa_helpers.inversion search {path} MODEL DOMAIN`."
+            f"`python -m sa_helpers.inversion search {path} MODEL DOMAIN --space {space}`."
         )
     return found
 

@@ -43,6 +43,10 @@ class Family:
     files: Mapping[str, Path]
     listing: Listing = field(default_factory=Listing)
 
+    def __repr__(self) -> str:
+        """Name the family and its models; records and paths are for those who ask."""
+        return f"Family({self.name!r}, models: {', '.join(self.records)})"
+
     @property
     def names(self) -> tuple[str, ...]:
         """All models: the parent first, then the others by name."""
@@ -168,14 +172,19 @@ class Family:
         is_apart = self.encoder_path(name).is_file()
         return is_apart or _open(self._existing_path(name)).description.encoder is not None
 
-    def found_latents(self, name: str) -> FoundLatents:
+    def found_latents(self, name: str, *, space: str = "z") -> FoundLatents:
         """Open the latents that searches found for held-out images of a model's domain.
+
+        Args:
+            name: Of the model.
+            space: That was searched, one of `inversion.SPACES`.
 
         Raises:
             ValueError: No such model.
             CheckpointError: There are none, or they belong to other weights.
         """
-        return companions.open_latents(self.folder, name, sha256=self.sha256(name))
+        sha256 = self.sha256(name)
+        return companions.open_latents(self.folder, name, space=space, sha256=sha256)
 
     def translator(self, source: str, target: str) -> Translator:
         """Open the baseline that was trained for the domains of two models alone.

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from sa_helpers import checkpoints, clay, images, runtime
 from sa_helpers.command_line import add_num_threads, positive_int
-from sa_helpers.inversion.optimisation import InversionSettings, invert
+from sa_helpers.inversion.optimisation import Inversion, InversionSettings, invert
 from sa_helpers.inversion.spaces import SPACES
 from sa_helpers.networks import Generator
 
@@ -48,6 +48,19 @@ class FoundLatents:
     seeds: tuple[int, ...]
     settings: InversionSettings
     record: dict[str, Any]
+
+    def to_inversion(self, generator: Generator) -> Inversion:
+        """What `invert` returned when these were searched, images drawn again, without losses.
+
+        Args:
+            generator: The one that was searched.
+        """
+        psi = self.settings.truncation_psi
+        with torch.no_grad():
+            w_plus = SPACES[self.space].to_w_plus(generator, self.latents, truncation_psi=psi)
+            pictures = torch.cat([generator.synthesis(part) for part in w_plus.split(_BATCH)])
+        losses = torch.empty(0, len(self.seeds))
+        return Inversion(self.space, self.latents, w_plus, pictures, self.distances, losses)
 
 
 def search_many(
