@@ -40,8 +40,6 @@ NO_CHROMIUM = (
     "`apt-get install chromium`; macOS: `brew install --cask chromium`), or name an executable in "
     "the environment variable SA_CHROMIUM."
 )
-# The widgets' own validator says this of its own schema, on every page with widgets.
-WIDGETS_REMARK = "use allowUnionTypes to allow union type keyword"
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 THEMES = ("light", "dark")
 PATIENCE_MS = 120_000  # a busy machine is not a broken page
@@ -152,7 +150,7 @@ def wait_until(page, expression: str) -> None:
 
 def note_message(message, troubles: list[str]) -> None:
     """Keep warnings and errors of the console."""
-    if message.type in {"error", "warning"} and WIDGETS_REMARK not in message.text:
+    if message.type in {"error", "warning"}:
         troubles.append(f"console {message.type}: {message.text}")
 
 

@@ -38,7 +38,7 @@ const KINDS: Record<string, (store: Store, what: string) => HTMLElement> = {
   new: newPerson,
   seed: seedField,
   psi: (store) => slider(store, psiRange()),
-  move: (store, name) => slider(store, moveRange(store, name)),
+  move: (store, what) => slider(store, labelled(moveRange, store, what)),
   channel: (store, name) => slider(store, channelRange(store, name)),
   amount: (store, model) => slider(store, amountRange(store, model)),
   reset: (store, key) => slider(store, resetRange(key)),
@@ -92,7 +92,8 @@ function endsOf(ends: HTMLElement[]): HTMLElement[] {
 }
 
 function newPerson(store: Store, label: string): HTMLElement {
-  const button = make("button", { type: "button", class: "live-button" }, label || "New person");
+  const text = spaced(label) || "New person";
+  const button = make("button", { type: "button", class: "live-button" }, text);
   button.addEventListener("click", () =>
     store.update((draft) => {
       draft.seed = Math.floor(Math.random() * (MAX_DRAWN_SEED + 1));
@@ -141,6 +142,18 @@ function psiRange(): Range {
     },
     tell: (value) => value.toFixed(2),
   };
+}
+
+/** Words of a page's controls have no spaces of their own. */
+function spaced(label: string): string {
+  return label.replaceAll("_", " ");
+}
+
+/** A range whose label the page may give after its name, as in `move:yaw_deg:Turn_the_heads`. */
+function labelled(rangeOf: typeof moveRange, store: Store, what: string): Range {
+  const [name = "", label] = what.split(":");
+  const range = rangeOf(store, name);
+  return label ? { ...range, label: spaced(label) } : range;
 }
 
 function moveRange(store: Store, name: string): Range {
