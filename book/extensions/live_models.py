@@ -1,7 +1,8 @@
 """Sphinx extension: the live models' script and style, on the pages that use them and no others.
 
-Such a page also gets a Content-Security-Policy: scripts from the site itself and those that the
-theme writes into its pages, each by its digest, nothing from elsewhere, no inline handlers.
+Such a page, if it is no notebook, also gets a Content-Security-Policy: scripts from the site itself
+and what the theme writes into its pages, by digest; nothing from elsewhere, no other inline script
+or handler. Notebooks are left out, as stored widgets evaluate text.
 """
 
 import base64
@@ -14,6 +15,7 @@ from sphinx.application import Sphinx
 
 APPS = {"<live-models": "live.js", "<live-playground": "playground.js"}
 FOLDER = "live"
+THEME_HANDLERS = ("window.print()", "toggleFullScreen()")
 _MARK = "<!-- content security policy -->"
 _INLINE_SCRIPT = re.compile(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 
@@ -28,18 +30,19 @@ def add_app(
     root = "../" * pagename.count("/") + FOLDER
     tags = [f'<script type="module" src="{root}/{script}"></script>' for script in scripts]
     style = f'<link rel="stylesheet" href="{root}/live.css">'
-    context["metatags"] = context.get("metatags", "") + "".join([_MARK, style, *tags])
+    mark = _MARK if app.env.doc2path(pagename).endswith(".md") else ""
+    context["metatags"] = context.get("metatags", "") + "".join([mark, style, *tags])
 
 
 def policy(page: str) -> str:
     """The policy under which a page works as it is, and with nothing more."""
-    scripts = _INLINE_SCRIPT.findall(page)
-    digests = {base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts}
-    allowed = " ".join(f"'sha256-{digest}'" for digest in sorted(digests))
+    inline = sorted({*_INLINE_SCRIPT.findall(page), *THEME_HANDLERS})
+    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()) for text in inline)
+    allowed = " ".join(f"'sha256-{digest.decode()}'" for digest in digests)
     return "; ".join(
         [
             "default-src 'self'",
-            f"script-src 'self' 'wasm-unsafe-eval' {allowed}",
+            f"script-src 'self' 'wasm-unsafe-eval' 'unsafe-hashes' {allowed}",
             "style-src 'self' 'unsafe-inline'",  # MathJax and the theme write styles
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
