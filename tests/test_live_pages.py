@@ -129,7 +129,7 @@ def calm(browser, address):  # noqa: F811
     context.close()
 
 
-@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
+@pytest.mark.parametrize("state", [*STATES.values()], ids=[*STATES])
 def test_the_python_lines_make_the_picture_of_the_page(calm, state):
     calm.evaluate(
         """([element, given]) => {
@@ -150,7 +150,7 @@ def test_the_python_lines_make_the_picture_of_the_page(calm, state):
         assert float(np.abs(picture - expected).max()) < MAX_ERROR
 
 
-@pytest.mark.parametrize(("size", "theme"), itertools.product(SIZES, THEMES))
+@pytest.mark.parametrize(("size", "theme"), [*itertools.product(SIZES, THEMES)])
 def test_people_drag_type_and_tap(visit, size, theme):  # noqa: F811
     page, troubles = visit(PLAYGROUND)
     width, height = SIZES[size]
@@ -395,7 +395,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("pattern", "answer", "sentence"), FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize(("pattern", "answer", "sentence"), [*FAULTS.values()], ids=[*FAULTS])
 def test_a_fault_leaves_the_still_picture_and_one_sentence(visit, pattern, answer, sentence):  # noqa: F811
     page = opened(visit, {pattern: answer})
     said = failing(page)
