@@ -360,8 +360,10 @@ def test_search_finds_a_term(visit):
     assert troubles == []
 
 
-def test_wrong_address_leads_back_into_the_book(visit):
+def test_wrong_address_leads_back_into_the_book(visit, address):
     page, troubles = visit("book/no_such_page.html")
+    missing = [trouble for trouble in troubles if trouble.startswith("404:")]
+    assert missing == [f"404: {address}book/no_such_page.html"]
     assert page.get_by_role("heading", name="Page not found").is_visible()
     page.locator(".bd-sidebar-primary a").first.click()
     page.wait_for_url("**/book/*.html")

@@ -1,21 +1,27 @@
 """Sphinx extension: what search engines and messengers are told about the pages.
 
-sphinxext-opengraph writes titles and descriptions, sphinx-sitemap the map and sphinx-notfound-page
-the page for wrong addresses. What must be absolute needs the site's address, in `html: baseurl` of
-`_config.yml` or in the environment variable BOOK_ADDRESS; without one, it is left out.
+sphinxext-opengraph writes titles and descriptions, those of chapters from their objectives;
+sphinx-sitemap makes the map, and sphinx-notfound-page the page for wrong addresses. What must be
+absolute needs the site's address, in `html: baseurl` of `_config.yml` or in the environment variable
+BOOK_ADDRESS; without one, it is left out.
 """
 
+import html
 import os
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 ABSOLUTE_TAGS = re.compile(r'<meta property="og:(?:url|image(?::\w+)?)"[^>]*>\n?')
+OBJECTIVES, OBJECTIVES_AS_SENTENCE = "Afterwards you can", "After this chapter you can"
+DESCRIPTION_LETTERS = 280
 CARD = {"width": 1200, "height": 630}
 CARD_TAGS = (
     *(f'<meta property="og:image:{side}" content="{px}" />' for side, px in CARD.items()),
@@ -33,6 +39,21 @@ def find_address(app: Sphinx) -> str:
             "in the environment variable BOOK_ADDRESS or in `html: baseurl` of _config.yml."
         )
     return address and address.rstrip("/") + "/"
+
+
+def describe_chapter(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Describe a chapter by what its box says that a reader can do afterwards."""
+    paragraphs = doctree.findall(nodes.paragraph) if doctree else ()
+    for text in (" ".join(paragraph.astext().split()) for paragraph in paragraphs):
+        if text.startswith(OBJECTIVES):
+            goal = OBJECTIVES_AS_SENTENCE + text.removeprefix(OBJECTIVES)
+            about = textwrap.shorten(goal, DESCRIPTION_LETTERS, placeholder=" …")
+            context["meta"] = {**(context["meta"] or {}), "og:description": about}
+            tag = f'<meta name="description" content="{html.escape(about)}" />\n'
+            context["metatags"] = context.get("metatags", "") + tag
+            return
 
 
 def leave_addresses_out(
@@ -76,5 +97,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
         app.config.sitemap_excludes = ["search.html", "genindex.html", "404.html"]
     else:
         app.connect("html-page-context", leave_addresses_out, priority=900)
+    app.connect("html-page-context", describe_chapter, priority=400)  # before opengraph
     app.connect("build-finished", write_index, priority=950)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

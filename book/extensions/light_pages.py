@@ -104,10 +104,10 @@ def extract_inline_code(soup: BeautifulSoup, root: str, site: Path) -> None:
         button["data-action"] = BUTTON_ACTIONS.get(str(button.attrs.pop("onclick")), "none")
 
 
-def lighten_page(page: Path, site: Path) -> bool:
+def lighten_page(page: Path, site: Path, root_of_404: str) -> bool:
     """Rewrite one page, and tell whether it has live models."""
     soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
-    root = str(soup.html["data-content_root"])
+    root = root_of_404 if page.stem == "404" else str(soup.html["data-content_root"])
     drop_unneeded(soup, page)
     extract_media(soup, root, site)
     lighten_images(soup, page)
@@ -133,7 +133,7 @@ def lighten_pages(app: Sphinx, error: Exception | None) -> None:
     (site / EXTRACTED).mkdir(exist_ok=True)
     found = [path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
     pages = {
-        path.relative_to(site).as_posix(): lighten_page(path, site)
+        path.relative_to(site).as_posix(): lighten_page(path, site, app.config.notfound_urls_prefix)
         for path in found
         if path != site / "index.html"
     }
