@@ -2,8 +2,8 @@
 
 sphinxext-opengraph writes titles and descriptions, those of chapters from their objectives;
 sphinx-sitemap makes the map, and sphinx-notfound-page the page for wrong addresses. What must be
-absolute needs the site's address, in `html: baseurl` of `_config.yml` or in the environment variable
-BOOK_ADDRESS; without one, it is left out.
+absolute needs the site's address, in `html: baseurl` of `_config.yml` or in the environment
+variable BOOK_ADDRESS; without one, it is left out.
 """
 
 import html

@@ -38,5 +38,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Configure the extension before it is loaded."""
     katex.NODEJS_BINARY = find_node()
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = PATIENCE_SEC
+    # Of its two ways to start Node, this one tries again while Node does not listen yet; the other,
+    # on a busy machine, is sometimes refused.
+    katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
     app.setup_extension("sphinxcontrib.katex")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
