@@ -7,18 +7,22 @@ WORKERS ?= 2
 # Threads of each worker: two that both want all cores take longer than one after the other.
 THREADS ?= $(shell $(PYTHON) -c 'import os; print(max(1, os.cpu_count() // $(WORKERS)))')
 SITE := book/_build/html
+LIVE := book/_build/extra/live
+# Node and npm are in the virtual environment too.
+NPM = cd live && PATH="$(abspath $(BIN)):$$PATH" npm --silent
+NODE_STAMP := live/node_modules/.installed
 
 JUPYTER_BOOK = $(BIN)/jupyter-book build . --all --quiet -W --keep-going -n \
 	--toc book/_toc.yml --config _config.yml --path-output book
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test quick lint unit fuzz notebooks portable site pages models lab lock clean
+.PHONY: help setup book test quick lint unit fuzz notebooks portable live site pages models lab lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(STAMP) ## Create .venv and install the locked packages (runs by itself when needed)
+setup: $(STAMP) $(NODE_STAMP) ## Create .venv and install the locked packages (runs by itself when needed)
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and \
@@ -30,7 +34,15 @@ $(STAMP): requirements.lock pyproject.toml
 		--no-build-isolation --no-deps --editable .
 	touch $(STAMP)
 
-book: setup ## Run the notebooks that are stale and build the site
+$(NODE_STAMP): live/package.json live/package-lock.json $(STAMP)
+	$(NPM) ci --ignore-scripts
+	touch $@
+
+live: setup ## Build the live models' app, with graphs and weights, for the site
+	$(BIN)/python -m sa_helpers.live $(LIVE)
+	$(NPM) run build -- ../$(LIVE)
+
+book: setup live ## Run the notebooks that are stale and build the site
 	$(BIN)/python book/run_stale.py
 	$(JUPYTER_BOOK)
 	@echo "The book: $(SITE)/index.html (to serve it: $(BIN)/python -m http.server -d $(SITE))"
@@ -45,9 +57,10 @@ lint: setup ## Lint, format, types and the directions of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(NPM) run check
 
 unit: setup ## Tests of the package, the notebooks' form and the project's files
-	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not notebooks" --ignore tests/test_pages.py
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not notebooks" --ignore tests/test_pages.py --ignore tests/test_live_pages.py
 
 notebooks: setup ## Run every notebook again and compare with its stored outputs
 	$(BIN)/python book/run_stale.py --check
@@ -68,11 +81,11 @@ portable: setup ## As unit and notebooks, as other processors would compute (two
 fuzz: setup ## Open ten thousand mutated checkpoints and report what comes of them
 	$(BIN)/python tests/fuzz_checkpoints.py --count 10000 --seed $(or $(SEED),0)
 
-site: setup ## Build the site, warnings being errors
+site: setup live ## Build the site, warnings being errors
 	$(JUPYTER_BOOK)
 
 pages: setup ## Look at the built pages in headless Chromium
-	$(PYTEST) tests/test_pages.py
+	$(PYTEST) tests/test_pages.py tests/test_live_pages.py
 
 models: setup ## Train the shipped models again (hours; stops and resumes), e.g. NAMES="toon dog"
 	$(BIN)/python -m sa_helpers.finetuning.rebuild $(NAMES)
@@ -82,7 +95,7 @@ lab: setup ## Open the notebooks in JupyterLab
 
 lock: setup ## Resolve pyproject.toml anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --universal \
+	$(BIN)/uv pip compile pyproject.toml --extra book --extra live --extra test --universal \
 		--python-version 3.11 --no-header --no-annotate --upgrade --quiet -o requirements.lock
 
 clean: ## Remove what was built (not .venv)

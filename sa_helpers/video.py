@@ -79,7 +79,6 @@ def _import_av() -> ModuleType:
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "Videos are written with PyAV, which is not installed. Install it with "
-            "`python -m pip install av`, or look at the frames in a flip-book "
-            "(sa_helpers.widgets.flip_book), which needs nothing."
+            "`python -m pip install av`, or look at single frames, which needs nothing."
         ) from error
     return av

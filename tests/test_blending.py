@@ -348,3 +348,46 @@ def test_models_of_different_sizes_are_refused(child):
     other = Generator(GeneratorConfig.from_dict(sizes))
     with pytest.raises(ValueError, match=r"different sizes \(w_dim: 7 and 9\)"):
         blending.interpolate_weights(child, other, amount=0.5)
+
+
+def test_added_changes_are_interpolation_for_one_child(parent, child):
+    added = blending.add_changes(parent, [(child, 0.3)])
+    expected = blending.interpolate_weights(parent, child, amount=0.3).state_dict()
+    for name, weight in added.state_dict().items():
+        torch.testing.assert_close(weight, expected[name])
+
+
+def test_changes_of_several_children_add_up(parent, child):
+    other = new_generator(2)
+    before = copy.deepcopy(parent.state_dict())
+    added = blending.add_changes(parent, [(child, 1.0), (other, -0.5)]).state_dict()
+    ends = child.state_dict(), other.state_dict()
+    for name, weight in parent.state_dict().items():
+        assert torch.equal(weight, before[name])
+        expected = weight + (ends[0][name] - weight) - 0.5 * (ends[1][name] - weight)
+        torch.testing.assert_close(added[name], expected)
+
+
+def test_a_schedule_resets_like_the_paper_and_swaps_like_the_other(parent, child):
+    share_of = blending.share_schedule(reset={"affine": 1, "conv@8": 1})
+    reset = blending.reset_component(child, parent, "affine")
+    reset = blending.reset_component(reset, parent, "conv", resolution=8).state_dict()
+    swapped = blending.swap_layers(parent, child, r_swap=8).state_dict()
+    by_resolution = blending.share_schedule(amounts={4: 1, 8: 1, 16: 0})
+    for expected, share in ((reset, share_of), (swapped, by_resolution)):
+        added = blending.add_changes(parent, [(child, 1.0)], share_of=share).state_dict()
+        for name, weight in added.items():
+            torch.testing.assert_close(weight, expected[name])
+
+
+def test_shares_of_several_parts_multiply():
+    share_of = blending.share_schedule(reset={"conv": 0.5, "16": 0.5}, amounts={8: 0.4, 16: 0.8})
+    assert share_of("synthesis.b16.conv1.weight") == pytest.approx(0.2)
+    assert share_of("synthesis.b8.torgb.weight") == 0.4
+    assert share_of("mapping.w_avg") == 0.0
+
+
+@pytest.mark.parametrize("part", ["convolution", "conv@", "x@16", "conv@16@8", ""])
+def test_a_schedule_refuses_parts_that_are_none(part):
+    with pytest.raises(ValueError, match="is no part of a generator"):
+        blending.share_schedule(reset={part: 1.0})

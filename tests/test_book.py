@@ -22,9 +22,10 @@ def toc_files() -> list[str]:
 
 
 def prose_of(path: Path) -> str:
-    """Read the Markdown of a page, be it a text or a notebook."""
+    """Read the Markdown of a page, be it a text, without its front matter, or a notebook."""
     if path.suffix == ".md":
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        return re.sub(r"\A---\n.*?^---\n+", "", text, flags=re.MULTILINE | re.DOTALL)
     cells = nbformat.read(path, as_version=4).cells
     return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
@@ -100,11 +101,17 @@ def test_vendored_files_are_what_their_list_says():
     vendor = BOOK / "vendor"
     listed = (vendor / "README.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\S+)` \| `([0-9a-f]{64})` \|$", listed, re.MULTILINE))
-    files = [path for path in vendor.rglob("*") if path.suffix in {".js", ".woff2"}]
+    files = [path for path in vendor.rglob("*") if path.suffix in {".js", ".css", ".woff2"}]
     assert rows == {
         path.relative_to(vendor).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
     }
+
+
+def test_no_notebook_stores_widgets_that_need_scripts_from_elsewhere():
+    for path in page_paths():
+        if path.suffix == ".ipynb":
+            assert "widgets" not in nbformat.read(path, as_version=4).metadata, path.name
 
 
 def test_configuration_is_that_of_an_executed_offline_book():
@@ -112,9 +119,8 @@ def test_configuration_is_that_of_an_executed_offline_book():
     assert CONFIG["execute"]["execute_notebooks"] == "off"
     assert CONFIG["only_build_toc_files"]
     static = [ROOT / folder for folder in config["html_static_path"]]
-    for file in config["nb_ipywidgets_js"]:
-        assert any((folder / file).is_file() for folder in static), file
-    assert "sphinx-mathjax-offline" in CONFIG["sphinx"]["extra_extensions"]
+    assert any((folder / config["katex_css_path"]).is_file() for folder in static)
+    assert config["nb_ipywidgets_js"] == {}
     for folder in config["html_static_path"]:
         assert (ROOT / folder).is_dir()
 

@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from fontTools.ttLib import TTFont
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "book" / "_build" / "html"
@@ -37,11 +40,13 @@ NO_CHROMIUM = (
     "`apt-get install chromium`; macOS: `brew install --cask chromium`), or name an executable in "
     "the environment variable SA_CHROMIUM."
 )
-# The widgets' own validator says this of its own schema, on every page with widgets.
-WIDGETS_REMARK = "use allowUnionTypes to allow union type keyword"
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 THEMES = ("light", "dark")
 PATIENCE_MS = 120_000  # a busy machine is not a broken page
+MAX_FIRST_VIEW_BYTES = 1_000_000
+MAX_SITE_BYTES = 40_000_000  # without the live models
+MAX_CARD_BYTES = 200_000
+LIVE_ELEMENTS = "live-models, live-playground"
 
 each_page = pytest.mark.parametrize("page_name", PAGES)
 
@@ -52,17 +57,38 @@ def soup_of(page_name: str) -> BeautifulSoup:
     return BeautifulSoup((SITE / page_name).read_text(encoding="utf-8"), "html.parser")
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Serve files without a word on stderr."""
+@functools.cache
+def policies() -> dict[str, str]:
+    """Read from the site's `_headers` the content policy of every path."""
+    text = (SITE / "_headers").read_text(encoding="utf-8")
+    return dict(re.findall(r"^/(\S+)\n  Content-Security-Policy: (.+)$", text, re.MULTILINE))
+
+
+class StrictHandler(http.server.SimpleHTTPRequestHandler):
+    """Serve files as a static host that reads `_headers` does, without a word on stderr."""
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
+
+    def end_headers(self) -> None:
+        """Send the content policy."""
+        path = urlsplit(self.path).path.lstrip("/")
+        name = "live/*" if path.startswith("live/") else path
+        if name in policies():
+            self.send_header("Content-Security-Policy", policies()[name])
+        super().end_headers()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Show the site's own page for addresses that do not exist."""
+        page = (SITE / "404.html").read_text(encoding="utf-8")
+        self.error_message_format = page.replace("%", "%%")
+        super().send_error(code, message, explain)
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Serve the site from a plain web server on a free port."""
-    handler = functools.partial(QuietHandler, directory=str(SITE))
+    handler = functools.partial(StrictHandler, directory=str(SITE))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -104,7 +130,6 @@ def visit(browser, address):
         page.on("requestfailed", lambda request: troubles.append(f"failed: {request.url}"))
         page.on("response", lambda response: note_response(response, address, troubles))
         page.goto(address + page_name, wait_until="networkidle")
-        page.wait_for_function("!window.MathJax || MathJax.startup.promise.then(() => true)")
         return page, troubles
 
     yield open_page
@@ -112,9 +137,20 @@ def visit(browser, address):
         context.close()
 
 
+def wait_until(page, expression: str) -> None:
+    """Wait for what `wait_for_function` would wait for, had it not to evaluate text in the page."""
+    page.evaluate(
+        f"""new Promise((resolve, reject) => {{
+            setTimeout(() => reject(new Error("never true")), {PATIENCE_MS});
+            const look = () => ({expression}) ? resolve() : setTimeout(look, 50);
+            look();
+        }})"""
+    )
+
+
 def note_message(message, troubles: list[str]) -> None:
     """Keep warnings and errors of the console."""
-    if message.type in {"error", "warning"} and WIDGETS_REMARK not in message.text:
+    if message.type in {"error", "warning"}:
         troubles.append(f"console {message.type}: {message.text}")
 
 
@@ -184,22 +220,131 @@ def test_nothing_is_loaded_from_elsewhere(page_name):
 
 
 @each_page
+def test_images_wait_for_the_reader_in_a_place_of_their_size(page_name):
+    for image in soup_of(page_name).select("article img"):
+        assert image.get("loading") == "lazy", image
+        assert int(image["width"]) > 0, image
+        assert int(image["height"]) > 0, image
+
+
+@each_page
+def test_no_code_stands_in_the_page(page_name):
+    soup = soup_of(page_name)
+    assert soup.find_all("script", src=False) == []
+    assert soup.find_all("style") == []
+    handlers = [name for tag in soup.find_all(True) for name in tag.attrs if name.startswith("on")]
+    assert handlers == []
+
+
+@each_page
+def test_content_policy_is_strict(page_name):
+    rules = dict(rule.split(maxsplit=1) for rule in policies()[page_name].split("; "))
+    is_live = soup_of(page_name).select_one(LIVE_ELEMENTS) is not None
+    assert rules["default-src"] == "'none'"
+    assert rules["script-src"] == ("'self' 'wasm-unsafe-eval'" if is_live else "'self'")
+    assert rules["style-src"] == "'self'"
+    assert rules["img-src"] == "'self' data:"  # the theme's style sheets hold small drawings
+    assert not [rule for name, rule in rules.items() if ":" in rule and name != "img-src"]
+
+
+@each_page
+def test_page_says_what_it_is_about(page_name):
+    soup = soup_of(page_name)
+    description = soup.find("meta", attrs={"name": "description"})["content"]
+    assert 50 <= len(description) <= 300, description
+    tags = {tag["property"]: tag["content"] for tag in soup.find_all("meta", property=True)}
+    assert tags["og:title"]
+    assert tags["og:description"]
+    has_address = (SITE / "sitemap.xml").exists()
+    for name in ("og:url", "og:image"):
+        assert tags.get(name, "").startswith("http") if has_address else name not in tags
+    assert len(soup.find_all("meta", attrs={"name": "viewport"})) == 1
+
+
+def test_first_page_introduces_itself_to_messengers():
+    index = soup_of("index.html")
+    first = soup_of("book/intro.html")
+    assert index.title.get_text() == first.title.get_text()
+    assert index.find("meta", attrs={"name": "description"})
+    descriptions = [
+        soup_of(page).find("meta", attrs={"name": "description"})["content"] for page in PAGES
+    ]
+    assert len(set(descriptions)) == len(descriptions)
+
+
+def test_card_has_the_size_that_messengers_show():
+    card = SITE / "_static" / "card.jpg"
+    with Image.open(card) as image:
+        assert image.size == (1200, 630)
+        assert image.format == "JPEG"
+    assert card.stat().st_size <= MAX_CARD_BYTES
+
+
+def test_site_is_small():
+    files = [path for path in SITE.rglob("*") if path.is_file()]
+    own = [path for path in files if path.relative_to(SITE).parts[0] != "live"]
+    assert sum(path.stat().st_size for path in own) <= MAX_SITE_BYTES
+
+
+def test_notebooks_are_offered_without_outputs():
+    paths = list((SITE / "_sources").rglob("*.ipynb"))
+    assert paths
+    for path in paths:
+        cells = nbformat.read(path, as_version=4).cells
+        assert not any(cell.outputs for cell in cells if cell.cell_type == "code"), path.name
+
+
+def test_fonts_have_every_icon_that_pages_use():
+    fonts = (SITE / "_static" / "vendor" / "fontawesome" / "webfonts").glob("*.woff2")
+    drawn = {code for font in fonts for code in TTFont(font).getBestCmap()}
+    css = (SITE / "_static" / "styles" / "pydata-sphinx-theme.css").read_text(encoding="utf-8")
+    icons = {
+        name
+        for page in PAGES
+        for tag in soup_of(page).select("[class*=fa-]")
+        for name in tag["class"]
+        if name.startswith("fa-") and name not in {"fa-solid", "fa-regular", "fa-brands", "fa-lg"}
+    }
+    assert icons
+    for name in icons:
+        rule = re.search(rf"\.{name}:before\{{content:\"\\([0-9a-f]+)\"", css)
+        assert rule, name
+        assert int(rule[1], 16) in drawn, name
+
+
+@each_page
+@pytest.mark.parametrize("size", SIZES)
+def test_first_view_is_light(browser, address, page_name, size):
+    width, height = SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height})
+    context.set_default_timeout(PATIENCE_MS)
+    page, responses = context.new_page(), []
+    page.on("response", lambda response: responses.append(response))
+    page.goto(address + page_name, wait_until="networkidle")
+    sizes = {answer.url: len(answer.body()) for answer in responses if answer.ok}
+    context.close()
+    assert sum(sizes.values()) <= MAX_FIRST_VIEW_BYTES, sizes
+
+
+@each_page
 def test_page_opens_cleanly_at_every_size_and_in_both_themes(visit, page_name):
     page, troubles = visit(page_name)
+    page.evaluate("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
+    wait_until(page, "[...document.images].every(image => image.complete)")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for (size, (width, height)), theme in itertools.product(SIZES.items(), THEMES):
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        page.wait_for_function(f"document.documentElement.dataset.theme == '{theme}'")
+        page.locator(f"html[data-theme='{theme}']").wait_for(state="attached")
         name = f"{Path(page_name).stem}-{size}-{theme}.png"
         page.screenshot(path=SCREENSHOTS / name, full_page=True, animations="disabled")
         overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert overflow <= 0, f"{overflow} px too wide ({size})"
     broken = page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)")
     assert broken == []
-    assert page.locator("mjx-merror").count() == 0
-    num_formulas = page.locator("article .math").count()
-    assert page.locator("article .math mjx-container").count() == num_formulas
+    assert page.locator(".katex-error").count() == 0
+    formulas = page.locator("article .math")
+    assert page.locator("article .math .katex-html").count() >= formulas.count()
     assert troubles == []
 
 
@@ -215,15 +360,40 @@ def test_search_finds_a_term(visit):
     assert troubles == []
 
 
-def test_a_flip_book_turns_its_pages_by_keyboard(visit):
-    page, troubles = visit("notebooks/morphing.html")
-    slider = page.locator(".flip-book input").first
-    frame = page.locator(".flip-book .frame").first
-    before = frame.screenshot()
-    slider.focus()
-    page.keyboard.press("End")
-    assert slider.get_attribute("aria-valuetext") == page.locator(".flip-book output").inner_text()
-    assert slider.input_value() == slider.get_attribute("max")
-    assert frame.screenshot() != before
-    assert not page.locator(".flip-book button").first.is_visible()  # motion is not wanted
-    assert troubles == []
+def test_wrong_address_leads_back_into_the_book(visit, address):
+    page, troubles = visit("book/no_such_page.html")
+    missing = [trouble for trouble in troubles if trouble.startswith("404:")]
+    assert missing == [f"404: {address}book/no_such_page.html"]
+    assert page.get_by_role("heading", name="Page not found").is_visible()
+    page.locator(".bd-sidebar-primary a").first.click()
+    page.wait_for_url("**/book/*.html")
+    assert [trouble for trouble in troubles if "404" not in trouble] == []
+
+
+def test_equations_are_numbered_and_referred_to():
+    soup = soup_of("book/notation.html")
+    assert soup.select_one(".eqno").get_text().startswith("(")
+    links = [tag for page in PAGES for tag in soup_of(page).select("a[href*='#equation-']")]
+    assert any(re.fullmatch(r"\(?\d+\)?", tag.get_text(strip=True)) for tag in links)
+
+
+def test_strip_of_the_first_page_moves_only_if_motion_is_wanted(browser, address):
+    for motion, count in (("no-preference", 1), ("reduce", 0)):
+        context = browser.new_context(reduced_motion=motion)
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.goto(address + "book/intro.html", wait_until="networkidle")
+        assert page.locator("video.turning").count() == count
+        assert page.locator("img.turning").count() == 1 - count
+        context.close()
+
+
+def test_moving_strip_can_be_paused(browser, address):
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.goto(address + "book/intro.html", wait_until="networkidle")
+    wait_until(page, "!document.querySelector('video.turning').paused")
+    page.get_by_role("button", name="Pause").click()
+    wait_until(page, "document.querySelector('video.turning').paused")
+    context.close()

@@ -1,5 +1,6 @@
 """The project's own files agree with each other and hold nothing of one machine."""
 
+import json
 import re
 import subprocess
 import tomllib
@@ -66,11 +67,21 @@ def test_lock_satisfies_every_requirement():
         version = Version(str(requirement.specifier).removeprefix("=="))
         pinned.setdefault(canonical(requirement.name), []).append(version)
     extras = PROJECT["optional-dependencies"]
-    for line in [*PROJECT["dependencies"], *extras["book"], *extras["test"]]:
+    for line in [*PROJECT["dependencies"], *extras["book"], *extras["live"], *extras["test"]]:
         wanted = Requirement(line)
         versions = pinned.get(canonical(wanted.name))
         assert versions, f"{wanted.name} is not locked: make lock"
         assert all(version in wanted.specifier for version in versions), line
+
+
+def test_node_packages_are_pinned_with_digests_and_name_no_host():
+    package = json.loads((ROOT / "live" / "package.json").read_text())
+    wanted = {**package["dependencies"], **package["devDependencies"]}
+    lock = json.loads((ROOT / "live" / "package-lock.json").read_text())["packages"]
+    assert {name: lock[f"node_modules/{name}"]["version"] for name in wanted} == wanted
+    for name, entry in lock.items():
+        assert "resolved" not in entry
+        assert not name or entry["integrity"].startswith("sha512-"), name
 
 
 def test_conda_environment_ends_in_the_locked_packages():

@@ -12,18 +12,18 @@ from sphinx.application import Sphinx
 REPEATED_IDS = ("exercise-content", "solution-content")
 
 
-def is_of_thebe(script: Any) -> bool:
-    """Tell thebe's scripts, a file and a list of constants, from others."""
-    body = getattr(script, "attributes", {}).get("body", "")
-    return "thebe" in str(getattr(script, "filename", script)) or "THEBE" in body
+def is_of_thebe(file: Any) -> bool:
+    """Tell thebe's files and its list of constants from others."""
+    body = getattr(file, "attributes", {}).get("body", "")
+    return "thebe" in str(getattr(file, "filename", file)) or "THEBE" in body
 
 
 def mend_page(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
 ) -> None:
-    """Leave thebe's scripts out, and take repeated ids away."""
-    scripts = context.get("script_files", [])
-    context["script_files"] = [script for script in scripts if not is_of_thebe(script)]
+    """Leave thebe's files out, and take repeated ids away."""
+    for kind in ("script_files", "css_files"):
+        context[kind] = [file for file in context.get(kind, []) if not is_of_thebe(file)]
     for name in REPEATED_IDS:
         context["body"] = context.get("body", "").replace(f' id="{name}"', "")
 

@@ -1,5 +1,6 @@
 """Models made from the weights of aligned models: reset, interpolation, layer swapping, mixing."""
 
+from sa_helpers.blending.changes import add_changes, share_schedule
 from sa_helpers.blending.channels import swap_channels
 from sa_helpers.blending.components import (
     COMPONENTS,
@@ -26,6 +27,7 @@ __all__ = [
     "COMPONENTS",
     "ENDS",
     "WeightChange",
+    "add_changes",
     "blend_by_resolution",
     "blend_weights",
     "component_of",
@@ -35,6 +37,7 @@ __all__ = [
     "require_same_config",
     "reset_component",
     "resolution_of",
+    "share_schedule",
     "smooth_amounts",
     "swap_channels",
     "swap_layers",

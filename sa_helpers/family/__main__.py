@@ -1,4 +1,4 @@
-"""Command line: `python -m sa_helpers.family list|download|survey`."""
+"""Command line: `python -m sa_helpers.family list|download|survey|scale`."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from sa_helpers.command_line import refuse
 from sa_helpers.family.downloads import DownloadError
 from sa_helpers.family.members import Family
 from sa_helpers.family.opening import family, known_families
-from sa_helpers.family.surveying import survey_family
+from sa_helpers.family.surveying import scale_family, survey_family
 from sa_helpers.runtime import shown
 
 
@@ -16,7 +16,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m sa_helpers.family",
-        description="List families of aligned models, download public ones, survey channels.",
+        description="List families of aligned models, download public ones, survey channels, "
+        "measure directions.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     what = commands.add_parser("list", help="show the families, or the models of one")
@@ -28,6 +29,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     which.add_argument("family", help=f"one of {known_families()}, or a folder")
     which.add_argument("names", nargs="*", help="models (default: all)")
     which.add_argument("--num-images", type=int, default=24, help="default %(default)s")
+    whose = commands.add_parser("scale", help="measure the parent's directions in units (minutes)")
+    whose.add_argument("family", help=f"one of {known_families()}, or a folder")
     return parser.parse_args(arguments)
 
 
@@ -54,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(describe_models(family(options.family)))
         elif options.command == "download":
             print(*family(options.family).download(*options.names), sep="\n")
+        elif options.command == "scale":
+            print(scale_family(family(options.family)))
         else:
             models = family(options.family)
             for name in options.names or models.names:

@@ -3,6 +3,7 @@
 `encoders/<model>.safetensors` gives the latents of an image in the spaces of a model,
 `readers/<domain>.safetensors` reads the factors of a domain, `readers/segmenter_*.safetensors` the
 regions of a group of domains, and `channels/<model>.npz` tells what the channels of a model do.
+`directions/<parent>.npz` holds directions of W in units.
 `inversions/<model>/<space>.npz` holds latents that searches found for held-out images, and
 `translators/<source>_<target>.safetensors` is a baseline: a network that knows two domains only.
 """
@@ -17,6 +18,7 @@ from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.inversion import FoundLatents, LatentEncoder, load_encoder, load_latents
 from sa_helpers.recognition import VIEWS, AttributeNetwork, Segmenter, load_reader, put_right
 from sa_helpers.runtime import version_of
+from sa_helpers.scales import Scales, load_scales
 from sa_helpers.survey import ChannelSurvey, load_survey
 from sa_helpers.translation import Translator, load_translator
 
@@ -166,6 +168,32 @@ def open_survey(folder: Path, name: str, *, sha256: str) -> ChannelSurvey:
             f"`python -m sa_helpers.family survey {folder} {name}`."
         )
     return survey
+
+
+def scales_path(folder: Path, name: str) -> Path:
+    """Where the scaled directions of a parent lie, or would lie."""
+    return folder / "directions" / f"{name}.npz"
+
+
+def open_scales(folder: Path, name: str, *, sha256: str) -> Scales:
+    """Open the scaled directions of a parent.
+
+    Args:
+        folder: Of the family.
+        name: Of the parent.
+        sha256: Of the parent's weights, in which they have to have been measured.
+
+    Raises:
+        CheckpointError: There are none, they are damaged, or they belong to other weights.
+    """
+    path = scales_path(folder, name)
+    scales = load_scales(path)
+    if scales.provenance.get("sha256") != sha256:
+        raise CheckpointError(
+            f"{path} was measured for other weights than those of {name}. Measure again with "
+            f"`python -m sa_helpers.family scale {folder}`."
+        )
+    return scales
 
 
 def open_latents(folder: Path, name: str, *, space: str, sha256: str) -> FoundLatents:

@@ -16,6 +16,7 @@ from sa_helpers.family.listing import Listing
 from sa_helpers.inversion import FoundLatents, ImageEncoder
 from sa_helpers.networks import Encoder, Generator
 from sa_helpers.runtime import shown, version_of
+from sa_helpers.scales import Scales
 from sa_helpers.survey import ChannelSurvey, load_survey
 from sa_helpers.translation import Translator
 
@@ -312,6 +313,16 @@ class Family:
             return load_survey(companions.survey_path(self.folder, name))
         return companions.open_survey(self.folder, name, sha256=self.sha256(name))
 
+    def scales(self) -> Scales:
+        """Open the directions of W that were found and measured in the parent.
+
+        Raises:
+            CheckpointError: There are none, or they belong to other weights; the message says how
+                to make them.
+        """
+        name = self.parent_name
+        return companions.open_scales(self.folder, name, sha256=self.sha256(name))
+
     def training_kimg(self, name: str) -> float:
         """Kimg that a model has seen since it left another model of the family, or random weights.
 
@@ -341,26 +352,34 @@ class Family:
         values = [float(value) for value in known if value is not None]
         return sum(values) if values else float("nan")
 
-    def snapshots(self, name: str) -> list[tuple[float, Generator]]:
-        """Open the models that were kept on the way from the parent to the child.
+    def snapshot_paths(self, name: str) -> list[tuple[float, Path]]:
+        """Weights that were kept on the way from the parent to the child.
 
         Returns:
-            (kimg, model) in order of training. The parent and the finished child are not among
-            them.
+            (kimg, path of the weights) in order of training. The parent and the finished child are
+            not among them.
 
         Raises:
             ValueError: No such model.
-            CheckpointError: One of them is damaged, or its name does not tell its kimg.
+            CheckpointError: The name of one does not tell its kimg.
         """
         record = self.record(name)
         end_kimg = float(record.get("kimg") or "inf")
         folder = record.get("snapshots", name)
         files = (self.folder / "snapshots" / folder).glob(f"*{_SNAPSHOT}") if folder else ()
         kept = sorted((_kimg_of(file), file) for file in files)
+        return [(kimg, file) for kimg, file in kept if 0 < kimg < end_kimg]
+
+    def snapshots(self, name: str) -> list[tuple[float, Generator]]:
+        """Open the models of `snapshot_paths`.
+
+        Raises:
+            ValueError: No such model.
+            CheckpointError: A file is damaged, or its name does not tell its kimg.
+        """
         return [
-            (kimg, _open(file.with_name(file.name.removesuffix(WEIGHTS))).generator)
-            for kimg, file in kept
-            if 0 < kimg < end_kimg
+            (kimg, _open(path.with_name(path.name.removesuffix(WEIGHTS))).generator)
+            for kimg, path in self.snapshot_paths(name)
         ]
 
     def stages(self, name: str) -> list[tuple[float, Generator]]:

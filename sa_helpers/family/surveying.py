@@ -1,12 +1,25 @@
-"""Survey the channels of a family's models and keep what was found beside them."""
+"""Survey the channels and measure the directions of a family, and keep what was found there."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from sa_helpers.checkpoints import CheckpointError
-from sa_helpers.family.companions import survey_path
+from sa_helpers.family.companions import scales_path, survey_path
 from sa_helpers.family.members import Family
 from sa_helpers.recognition import AttributeNetwork
+from sa_helpers.scales import (
+    FACTORS,
+    LABELLED_SEEDS,
+    MEASURED_SEEDS,
+    MIN_FOLLOWING,
+    MIN_KNOWN,
+    MIN_SPAN,
+    MIN_WHOLE,
+    Scales,
+    measure_scales,
+    save_scales,
+)
+from sa_helpers.scales import TRUNCATION_PSI as SCALES_PSI
 from sa_helpers.survey import ChannelSurvey, save_survey, survey_channels, with_provenance
 
 TRUNCATION_PSI = 0.7
@@ -47,6 +60,35 @@ def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) ->
             save_survey(path, survey_model(models, name, seeds))
         paths.append(path)
     return paths
+
+
+def scale_family(models: Family) -> Path:
+    """Find and measure the parent's directions, and write them beside the models.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ValueError: No readers for the parent's domain.
+        CheckpointError: A reader is damaged.
+    """
+    name = models.parent_name
+    readers = models.readers(name)
+    factors = [factor for factor in FACTORS if factor in readers.well_read()]
+    found = measure_scales(models.parent, readers.attributes, readers.segmenter, factors)
+    provenance = {
+        "model": name,
+        "sha256": models.sha256(name),
+        "labelled_seeds": list(LABELLED_SEEDS),
+        "measured_seeds": list(MEASURED_SEEDS),
+        "truncation_psi": SCALES_PSI,
+        "min_whole": MIN_WHOLE,
+        "min_known": MIN_KNOWN,
+        "min_following": MIN_FOLLOWING,
+        "min_span": MIN_SPAN,
+        "command": f"python -m sa_helpers.family scale {models.name}",
+    }
+    return save_scales(scales_path(models.folder, name), Scales(found, provenance))
 
 
 def _attributes(models: Family, name: str) -> AttributeNetwork | None:

@@ -3,6 +3,9 @@
 R1 and path-length regularisation differentiate a gradient. Torch's own second derivative of a
 convolution is slow (about ten times), so three operations are defined here that are each other's
 derivatives: convolve, its adjoint towards the input, and its adjoint towards the weight.
+
+An exported graph only computes images, so torch's own operations, which exporters know, stand in
+for them there.
 """
 
 from typing import Any
@@ -22,6 +25,8 @@ def conv2d(
     padding: int = 0,
 ) -> Float[Tensor, "batch channels_out out_height out_width"]:
     """Convolve, in the sense of neural networks (no flip)."""
+    if torch.compiler.is_exporting():
+        return F.conv2d(x, weight, bias, stride=stride, padding=padding)
     return _Convolution.apply(x, weight, bias, stride, padding)
 
 
@@ -32,6 +37,8 @@ def conv_transpose2d(
     stride: int,
 ) -> Float[Tensor, "batch channels_out out_height out_width"]:
     """Spread every pixel over a window of the output, without padding: the adjoint of `conv2d`."""
+    if torch.compiler.is_exporting():
+        return F.conv_transpose2d(x, weight, stride=stride)
     sides = [(side - 1) * stride + weight.shape[-1] for side in x.shape[2:]]
     shape = (x.shape[0], weight.shape[1], *sides)
     return _InputAdjoint.apply(x, weight, shape, stride, 0)
@@ -44,6 +51,8 @@ def low_pass_filter(
     padding: int,
 ) -> Float[Tensor, "batch channels out_height out_width"]:
     """Filter every channel with its symmetric kernel."""
+    if torch.compiler.is_exporting():
+        return F.conv2d(x, kernel, padding=padding, groups=x.shape[1])
     return _LowPass.apply(x, kernel, padding)
 
 

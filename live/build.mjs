@@ -1,0 +1,32 @@
+/** Bundles the app into the folder that is given, beside the models and the graphs. */
+
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const folder = process.argv[2];
+if (!folder) throw new Error("Name the folder to build into.");
+
+const manifest = JSON.parse(readFileSync(`${folder}/manifest.json`, "utf8"));
+const wasm = "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm";
+const runtime = gzipSync(readFileSync(wasm), { level: 9 });
+manifest.runtime = { file: "ort.wasm.gz", bytes: runtime.length };
+writeFileSync(`${folder}/${manifest.runtime.file}`, runtime);
+writeFileSync(`${folder}/manifest.json`, JSON.stringify(manifest));
+
+await build({
+  entryPoints: {
+    live: "src/element.ts",
+    playground: "src/playground.ts",
+    worker: "src/worker.ts",
+  },
+  outdir: folder,
+  bundle: true,
+  splitting: true,
+  chunkNames: "part-[hash]",
+  format: "esm",
+  target: "es2022",
+  minify: true,
+  legalComments: "linked",
+});
+cpSync("src/live.css", `${folder}/live.css`);

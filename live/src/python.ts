@@ -1,0 +1,131 @@
+/** The lines of Python that make the pictures of a state with `sa_helpers`. */
+
+import type { Manifest } from "./manifest.ts";
+import { modelOf } from "./manifest.ts";
+import { type Picture, references, resolutionsOf, type State, sizesOf } from "./state.ts";
+
+/** A script that ends with a list `images`, one tensor [1, 3, height, width] a picture. */
+export function pythonLines(state: State, manifest: Manifest): string {
+  const used = new Set<string>(["sa_helpers.family import family"]);
+  const body = [
+    ...modelLines(state, manifest),
+    ...state.pictures.map((picture) => networkLine(picture, manifest, used)),
+    "",
+    "",
+    ...latentLines(state, manifest, used),
+    "",
+    "",
+    ...pictureLines(state, used),
+    "",
+    "",
+    "images = [picture(model) for model in pictures]",
+  ];
+  const imports = [...used].sort().map((name) => `from ${name}`);
+  return `${["import torch", "", ...imports, "", ...body].join("\n")}\n`;
+}
+
+function modelLines(state: State, manifest: Manifest): string[] {
+  const opened = references(state).map((ref) => `    "${ref}": ${opening(ref, manifest)},`);
+  return [`models = family("${manifest.family}")`, "network = {", ...opened, "}", "pictures = []"];
+}
+
+function opening(ref: string, manifest: Manifest): string {
+  const [name = "", kimg] = ref.split("@");
+  if (kimg === undefined) return `models.model("${name}")`;
+  if (kimg === "0") return `models.model("${modelOf(manifest, name).parent}")`;
+  return `dict(models.snapshots("${name}"))[${Number(kimg).toFixed(1)}]`;
+}
+
+function networkLine(picture: Picture, manifest: Manifest, used: Set<string>): string {
+  return `pictures.append(${networkExpression(picture, manifest, used)})`;
+}
+
+function networkExpression(picture: Picture, manifest: Manifest, used: Set<string>): string {
+  const terms = picture.terms.filter(({ amount }) => amount !== 0);
+  const base = `network["${picture.base}"]`;
+  if (!terms.length) return base;
+  const [first] = terms;
+  const child = `network["${first?.model}"]`;
+  const isOne = terms.length === 1;
+  const resets = Object.keys(picture.reset).length > 0;
+  if (isOne && !resets && !picture.swap && !picture.blocks) {
+    used.add("sa_helpers.blending import interpolate_weights");
+    return `interpolate_weights(${base}, ${child}, amount=${first?.amount})`;
+  }
+  if (isOne && first?.amount === 1 && !resets && picture.swap?.width === 0) {
+    const { r_swap, child_gives } = picture.swap;
+    used.add("sa_helpers.blending import swap_layers");
+    return `swap_layers(${base}, ${child}, r_swap=${r_swap}, child_gives="${child_gives}")`;
+  }
+  used.add("sa_helpers.blending import add_changes, share_schedule");
+  const children = terms.map(({ model, amount }) => `(network["${model}"], ${amount})`).join(", ");
+  const options = scheduleOptions(picture, manifest, used);
+  const share = options.length ? `, share_of=share_schedule(${options.join(", ")})` : "";
+  return `add_changes(${base}, [${children}]${share})`;
+}
+
+function scheduleOptions(picture: Picture, manifest: Manifest, used: Set<string>): string[] {
+  const options: string[] = [];
+  if (Object.keys(picture.reset).length) options.push(`reset=${dictionary(picture.reset)}`);
+  const resolutions = resolutionsOf(sizesOf(picture, manifest));
+  if (picture.blocks) {
+    const { blocks } = picture;
+    const rows = resolutions.map((resolution) => `${resolution}: ${blocks[resolution] ?? 0}`);
+    options.push(`amounts={${rows.join(", ")}}`);
+  } else if (picture.swap && picture.swap.width > 0) {
+    const { r_swap, width, child_gives } = picture.swap;
+    used.add("sa_helpers.blending import smooth_amounts");
+    const list = `[${resolutions.join(", ")}]`;
+    options.push(
+      `amounts=smooth_amounts(${list}, r_swap=${r_swap}, width=${width}, child_gives="${child_gives}")`,
+    );
+  } else if (picture.swap) {
+    const { r_swap, child_gives } = picture.swap;
+    const rows = resolutions.map(
+      (resolution) => `${resolution}: ${Number(resolution <= r_swap === (child_gives === "low"))}`,
+    );
+    options.push(`amounts={${rows.join(", ")}}`);
+  }
+  return options;
+}
+
+function latentLines(state: State, manifest: Manifest, used: Set<string>): string[] {
+  used.add("sa_helpers.latents import z_from_seeds, z_to_w_plus");
+  const { z_dim } = sizesOf(state.pictures[0] as Picture, manifest);
+  return [
+    "def latents(model, seed):",
+    `    z = z_from_seeds([seed], z_dim=${z_dim})`,
+    `    return z_to_w_plus(model, z, truncation_psi=${state.psi})`,
+  ];
+}
+
+function pictureLines(state: State, used: Set<string>): string[] {
+  const source = state.mapping ? `network["${state.mapping}"]` : "model";
+  const lines = [`w_plus = latents(${source}, ${state.seed})`];
+  if (state.mix) {
+    const { seed, layer } = state.mix;
+    lines.push(`w_plus[:, ${layer}:] = latents(${source}, ${seed})[:, ${layer}:]`);
+  }
+  if (state.morph) {
+    const { seed, model, t1 } = state.morph;
+    lines.push(`w_plus = torch.lerp(w_plus, latents(network["${model}"], ${seed}), ${t1})`);
+  }
+  for (const [name, amount] of Object.entries(state.moves))
+    lines.push(`w_plus = models.scales()["${name}"].move(w_plus, ${amount})`);
+  lines.push("styles = model.synthesis.w_plus_to_s(w_plus)");
+  const channels = Object.entries(state.channels);
+  if (channels.length) {
+    used.add("sa_helpers.directions import channel_sigmas, edit_channel");
+    lines.push("sigmas = channel_sigmas(models.parent, range(10_000), truncation_psi=0.7)");
+  }
+  for (const [name, amount] of channels)
+    lines.push(`styles = edit_channel(styles, "${name}", sigmas=sigmas, amount=${amount})`);
+  lines.push("return model.synthesis.s_to_image(styles)");
+  return ["@torch.inference_mode()", "def picture(model):", ...lines.map((line) => `    ${line}`)];
+}
+
+function dictionary(amounts: Record<string, number>): string {
+  return `{${Object.entries(amounts)
+    .map(([key, value]) => `"${key}": ${value}`)
+    .join(", ")}}`;
+}
