@@ -158,6 +158,7 @@ def run(path: Path, root: Path = ROOT) -> float:
         timeout=CELL_TIMEOUT_SEC,
         kernel_name="python3",
         record_timing=False,
+        store_widget_state=False,  # pages need no widgets, and their identities are random
         resources={"metadata": {"path": str(path.parent)}},
     )
     started = time.monotonic()

@@ -1,0 +1,66 @@
+"""One slider for several models in a running notebook: the same edit in parent and children.
+
+The only room with ipywidgets. Published pages need none: there the models run in the browser.
+"""
+
+from collections.abc import Mapping
+
+import ipywidgets  # type: ignore[import-untyped]
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sa_helpers.effects import Edit, edit_images
+from sa_helpers.images import encode_jpeg, make_grid, to_uint8
+from sa_helpers.networks import Generator
+
+_GAP_PX = 4
+
+
+def edit_slider(
+    models: Mapping[str, Generator],
+    w_plus: Float[Tensor, "1 num_ws w_dim"],
+    edit: Edit,
+    *,
+    name: str,
+    limits: tuple[float, float],
+    num_stops: int = 41,
+) -> ipywidgets.VBox:
+    """Make a slider that edits the same latents in several models, and draws anew at every move.
+
+    It needs a running kernel.
+
+    Args:
+        models: Name to model, the parent and its children.
+        w_plus: One sample's, given to all.
+        edit: Such as `effects.move_w(direction)` or `effects.move_channel("6_501", ...)`.
+        name: Of the edit, beside the slider.
+        limits: Least and greatest strength, in the unit of the edit; it begins in the middle.
+        num_stops: Strengths between them.
+
+    Raises:
+        ValueError: Limits that do not increase, or fewer than two stops.
+    """
+    low, high = limits
+    if not low < high or num_stops < 2:
+        raise ValueError(
+            f"limits are {limits} and num_stops is {num_stops}; expected limits that increase and "
+            "two stops or more."
+        )
+
+    def draw(amount: float) -> bytes:
+        drawn = [edit_images(model, w_plus, edit, amount) for model in models.values()]
+        pictures = to_uint8(torch.cat(drawn))
+        return encode_jpeg(make_grid(pictures, num_columns=len(pictures), padding_px=_GAP_PX))
+
+    slider = ipywidgets.FloatSlider(
+        value=(low + high) / 2,
+        min=low,
+        max=high,
+        step=(high - low) / (num_stops - 1),
+        description=name,
+        style={"description_width": "initial"},
+    )
+    shown = ipywidgets.Image(format="jpeg", value=draw(slider.value))
+    slider.observe(lambda change: setattr(shown, "value", draw(change["new"])), names="value")
+    return ipywidgets.VBox([slider, ipywidgets.Label(" · ".join(models)), shown])
