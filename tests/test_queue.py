@@ -120,7 +120,8 @@ class TestLongerFamily:
             assert constant_kimg >= 40
 
     def test_parent_and_stranger_differ_in_their_seeds_alone(self):
-        for name in ("human32", "human64", "human128", "human_start", "human"):
+        stages = ("32", "64", "128", "_start", "_first", "_second", "")
+        for name in (f"human{stage}" for stage in stages):
             parent = self.recipes[name]
             stranger = self.recipes[name.replace("human", "human_unrelated")]
             differing = {k for k in parent.options if parent.options[k] != stranger.options[k]}
@@ -134,7 +135,8 @@ class TestLongerFamily:
         shipped = checkpoints.load(queue.MODELS / "clay" / "human")
         assert shipped.discriminator is not None
         channels = dict(
-            tuple(map(int, text.split(":"))) for text in self.recipes["human"].options["channels"]
+            tuple(map(int, text.split(":")))
+            for text in self.recipes["human_first"].options["channels"]
         )
         wide, _ = widen(shipped.generator, shipped.discriminator, channels=channels, seed=0)
         assert 2 * sum(t.numel() for t in wide.state_dict().values()) < 3e6

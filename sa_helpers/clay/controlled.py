@@ -42,7 +42,8 @@ DOG_ONE_SIDE = _replaced(
     dog.SPECS,
     continuous(
         "yaw_deg",
-        *POSE[0].values,
+        POSE[0].values[0],
+        POSE[0].values[1],
         f"absolute value of a {POSE[0].distribution}",
         _one_sided,
         unit="deg",

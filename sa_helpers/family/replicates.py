@@ -17,7 +17,7 @@ from sa_helpers import checkpoints
 from sa_helpers.alignment import image_changes, latent_distances, seeds_to_images
 from sa_helpers.blending import COMPONENTS, reset_component, weight_change
 from sa_helpers.checkpoints import CheckpointError, save_arrays
-from sa_helpers.command_line import add_num_threads, positive_int, use_num_threads
+from sa_helpers.command_line import add_num_threads, positive_int, refuse, use_num_threads
 from sa_helpers.family.companions import Readers
 from sa_helpers.family.surveying import TRUNCATION_PSI
 from sa_helpers.finetuning.quality import measure_quality
@@ -47,8 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else:
                 print(measure_run(run, target, options), flush=True)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return refuse(error)
     return 0
 
 

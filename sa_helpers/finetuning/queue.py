@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from sa_helpers import checkpoints
-from sa_helpers.command_line import add_num_threads
+from sa_helpers.command_line import add_num_threads, refuse
 from sa_helpers.finetuning.command_line import main as train
 from sa_helpers.finetuning.rebuild import MODELS
 from sa_helpers.finetuning.recipes import Recipe, in_order, read_recipes
@@ -44,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         recipes = read_recipes(options.recipes)
         chosen = in_order(recipes, options.names or list(recipes))
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return refuse(error)
     work = _Work(options, chosen)
     while True:
         for recipe in chosen:
