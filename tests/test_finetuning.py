@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,8 +31,11 @@ from sa_helpers.finetuning import (
     grow,
     losses,
     new_networks,
+    parts,
     quality,
+    rebuild,
     shrink,
+    widen,
 )
 from sa_helpers.finetuning.command_line import build_parser, main
 from sa_helpers.networks import (
@@ -41,6 +45,7 @@ from sa_helpers.networks import (
     GeneratorConfig,
 )
 from sa_helpers.networks.filters import upsample_image
+from sa_helpers.recognition import load_reader
 
 CHANNELS = {4: 8, 8: 8, 16: 8}
 
@@ -325,6 +330,42 @@ class TestInitialNetworks:
             assert (larger.config.z_dim, larger.config.conv_clamp) == (4, 256.0)
             assert (judge.config.mbstd_group_size, judge.config.conv_clamp) == (8, 256.0)
 
+    def test_wider_networks_first_do_what_their_origins_do(self):
+        generator, discriminator = tiny_networks(16)
+        with torch.no_grad():  # as training leaves them: no bias and no strength at zero
+            for parameter in (*generator.parameters(), *discriminator.parameters()):
+                parameter.add_(0.1 * torch.randn(parameter.shape))
+        channels = {8: 12, 16: 20}
+        wide, wide_discriminator = widen(generator, discriminator, channels=channels, seed=1)
+        assert wide.config.channels == {**CHANNELS, **channels}
+        assert wide.get_parameter("synthesis.b16.conv1.weight").shape[:2] == (20, 20)
+        z = torch.randn(4, 8)
+        with torch.no_grad():
+            shown = generator(z, truncation_psi=0.7)
+            torch.testing.assert_close(wide(z, truncation_psi=0.7), shown, atol=1e-5, rtol=0)
+            judged = discriminator(shown)
+            torch.testing.assert_close(wide_discriminator(shown), judged, atol=1e-5, rtol=0)
+
+    def test_new_maps_are_used_after_a_step(self):
+        wide = widen(*tiny_networks(), channels={8: 12}, seed=1)
+        trainer = Trainer(
+            generator=wide[0],
+            discriminator=wide[1],
+            data=tiny_images(),
+            settings=TrainingSettings(total_kimg=1, batch_size=4),
+            device=torch.device("cpu"),
+            dtype=torch.float32,
+        )
+        new = wide[0].get_parameter("synthesis.b8.torgb.weight")[:, 8:]
+        assert not new.any()
+        trainer.step()
+        assert new.all()
+
+    @pytest.mark.parametrize("channels", [{4: 16}, {8: 4}, {32: 8}])
+    def test_what_cannot_be_widened_is_refused(self, channels):
+        with pytest.raises(ValueError, match="feature maps at"):
+            widen(*tiny_networks(), channels=channels, seed=0)
+
     def test_an_unknown_width_is_asked_for(self):
         with pytest.raises(ValueError, match=r"resolutions \[256\]"):
             new_networks(img_resolution=256, seed=0)
@@ -343,6 +384,77 @@ class TestTrainer:
         for _ in range(5):
             assert original.step() == restored.step()
         assert_equal_states(original.state_dict(), restored.state_dict())
+
+    def test_the_learning_rate_falls_to_zero_at_the_end(self):
+        trainer = tiny_trainer(total_kimg=0.04, cooldown_kimg=0.02)
+        moves = []
+        for _ in range(10):
+            before = trainer.generator.get_parameter("synthesis.b8.conv1.weight").detach().clone()
+            trainer.step()
+            after = trainer.generator.get_parameter("synthesis.b8.conv1.weight")
+            moves.append(float((after - before).detach().abs().mean()))
+        shares = [trainer.settings.learning_rate_share(0.004 * step) for step in range(11)]
+        assert shares == pytest.approx([1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0])
+        assert moves[9] < 0.4 * moves[5]
+
+    def test_a_restored_trainer_cools_down_as_the_original(self):
+        settings = {"total_kimg": 0.04, "cooldown_kimg": 0.03, "trained_part": "low_rank_conv"}
+        original, restored = tiny_trainer(**settings), tiny_trainer(**settings)
+        for _ in range(5):
+            original.step()
+        restored.load_state_dict(copy.deepcopy(original.state_dict()))
+        for _ in range(5):
+            original.step()
+            restored.step()
+        torch.testing.assert_close(
+            restored.generator_ema.state_dict(), original.generator_ema.state_dict(), atol=0, rtol=0
+        )
+
+    @pytest.mark.parametrize("part", parts.PARTS)
+    def test_only_the_trained_part_moves(self, part):
+        trainer = tiny_trainer(trained_part=part)
+        before = copy.deepcopy(parts.with_plain_weights(trainer.generator)).state_dict()
+        for _ in range(3):
+            trainer.step()
+        after = parts.with_plain_weights(trainer.generator).state_dict()
+        moved = {name for name in before if not torch.equal(before[name], after[name])}
+        moved -= {"mapping.w_avg"}  # a statistic, which follows what the mapping gives
+        wanted = {
+            "all": lambda n: True,
+            "mapping": lambda n: n.startswith("mapping."),
+            "affine": lambda n: ".affine." in n,
+            "style_offsets": lambda n: n.endswith(".affine.bias"),
+            "torgb": lambda n: ".torgb.weight" in n or ".torgb.bias" in n,
+            "conv": lambda n: n.startswith("synthesis.") and not re.search("affine|torgb", n),
+            "low_rank_conv": lambda n: n.endswith((".conv0.weight", ".conv1.weight")),
+        }[part]  # fmt: skip
+        possible = {n for n in dict(tiny_networks()[0].named_parameters()) if wanted(n)}
+        assert moved == {n for n in possible if n in moved or before[n].any()}
+        assert moved
+
+    def test_a_change_of_low_rank_has_that_rank_and_begins_at_nothing(self):
+        generator, _ = new_networks(
+            img_resolution=8, seed=0, channels={4: 24, 8: 24}, latent_dim=8, num_mapping_layers=2
+        )
+        plain = copy.deepcopy(generator)
+        parts.train_only(generator, "low_rank_conv", seed=0)
+        z = torch.randn(2, 8)
+        torch.testing.assert_close(
+            generator(z, truncation_psi=1.0), plain(z, truncation_psi=1.0), atol=0, rtol=0
+        )
+        with torch.no_grad():
+            for parameter in generator.parameters():
+                if parameter.requires_grad:
+                    parameter.normal_()
+        changed = parts.with_plain_weights(generator)
+        assert set(changed.state_dict()) == set(plain.state_dict())
+        name = "synthesis.b8.conv1.weight"
+        change = (changed.state_dict()[name] - plain.state_dict()[name]).flatten(1)
+        assert torch.linalg.matrix_rank(change, atol=1e-3).item() == parts.LOW_RANK
+
+    def test_an_unknown_part_is_refused_with_the_known_ones(self):
+        with pytest.raises(ValueError, match=r"heads.*style_offsets"):
+            TrainingSettings(total_kimg=1, trained_part="heads")
 
     def test_both_networks_and_the_average_move(self):
         trainer = tiny_trainer()
@@ -507,6 +619,17 @@ class TestRun:
         assert main(arguments) == 1
         assert "learning_rate: 0.002 there, 0.1 now" in capsys.readouterr().err
 
+    def test_a_run_may_grow_longer_only_before_its_learning_rate_falls(
+        self, tmp_path, image_folder, capsys
+    ):
+        def train(total_kimg: str) -> int:
+            options = ["--total-kimg", total_kimg, "--cooldown-kimg", "0.016"]
+            return main([*run_arguments(tmp_path, image_folder), *options])
+
+        assert train("0.16") == 0
+        assert train("0.32") == 1
+        assert "would be 100% with total_kimg 0.32" in capsys.readouterr().err
+
     @pytest.mark.parametrize(
         ("option", "said"),
         [
@@ -555,12 +678,25 @@ class TestQuality:
         monkeypatch.setattr(quality, "sample_images", rendered_anew)
         monkeypatch.setattr(quality, "_CHUNK", 60)
         generator = new_networks(img_resolution=128, seed=0)[0]
-        judged = quality.measure_quality(generator, domain="human", first_seed=0, num_images=60)
+        reader, _ = load_reader(rebuild.MODELS / "clay" / "readers" / "human.safetensors")
+        judged = quality.measure_quality(
+            generator, domain="human", first_seed=0, num_images=60, reader=reader
+        )
         assert judged["frechet_distance"] == pytest.approx(
             judged["floor"]["frechet_distance"], rel=0.15
         )
         assert judged["nearest"] == pytest.approx(1, abs=0.15)
         assert judged["coverage"] > 0.8
+        for coarse in judged["coarse"].values():
+            assert coarse["frechet_distance"] == pytest.approx(
+                coarse["floor"]["frechet_distance"], rel=0.25
+            )
+        assert set(judged["coarse"]) == {"32", "16"}
+        assert judged["factors"]["yaw_deg"]["correlation"] > 0.95
+        mean = judged["factors"]["mean"]
+        assert mean["distance"] == pytest.approx(mean["floor"], abs=0.1)
+        mirror = judged["mirror_deg"]
+        assert 0 < mirror["generated"] == pytest.approx(mirror["floor"], abs=0.5)
 
     def test_a_generator_that_repeats_its_training_is_found_out(self, monkeypatch):
         def repeated(generator, seeds, **_):
@@ -571,3 +707,19 @@ class TestQuality:
         generator = new_networks(img_resolution=128, seed=0)[0]
         judged = quality.measure_quality(generator, domain="human", first_seed=0, num_images=20)
         assert judged["nearest"] < 0.01
+
+    def test_factors_are_compared_in_standard_deviations_and_the_badly_read_left_out(self):
+        rng = np.random.default_rng(0)
+        truth = {"yaw_deg": rng.normal(0, 10, 4000), "hair": rng.normal(0, 1, 4000)}
+        held_out = {"yaw_deg": truth["yaw_deg"], "hair": rng.normal(0, 1, 4000)}
+        shifted = {name: values + values.std() for name, values in held_out.items()}
+        again = {name: values.copy() for name, values in held_out.items()}
+        found = quality.factor_distances(shifted, held_out, again, truth=truth)
+        assert found["yaw_deg"] == {"distance": 1.0, "floor": 0.0, "correlation": 1.0}
+        assert found["hair"]["correlation"] < quality.WELL_READ
+        assert found["mean"] == {"distance": 1.0, "floor": 0.0}
+
+    def test_the_mirror_test_finds_what_a_mirror_does_not_negate(self):
+        yaw = np.array([10.0, -20.0])
+        assert quality.mirror_error({"yaw_deg": yaw}, {"yaw_deg": -yaw}) == 0
+        assert quality.mirror_error({"yaw_deg": yaw}, {"yaw_deg": 4 - yaw}) == 2

@@ -20,6 +20,12 @@ from sa_helpers.clay.staging import BODY_PIVOT, HEAD_PIVOT, set_stage, turn_body
 def build_scene(factors: Factors) -> Scene:
     """Build the bust that `factors` describe."""
     scene = Scene()
+    add_bust(scene, factors)
+    return scene
+
+
+def add_bust(scene: Scene, factors: Factors) -> None:
+    """Set the stage, and put the clothed bust on it."""
     set_stage(scene, factors)
     with scene.frame(turn_body(factors), pivot=BODY_PIVOT):
         add_clothes(scene, factors)
@@ -27,7 +33,6 @@ def build_scene(factors: Factors) -> Scene:
         features = add_person(scene, factors)
         if factors["glasses"]:
             add_glasses(scene, factors, features)
-    return scene
 
 
 def add_person(scene: Scene, factors: Factors) -> Features:

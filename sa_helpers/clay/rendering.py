@@ -8,7 +8,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sa_helpers.clay import bedroom, cat, church, dog, human, human_views, portrait, toon, wild
+from sa_helpers.clay import (
+    bedroom,
+    cat,
+    church,
+    controlled,
+    dog,
+    human,
+    human_views,
+    portrait,
+    toon,
+    wild,
+)
 from sa_helpers.clay.factors import Factor, Factors, check_factors, sample
 from sa_helpers.clay.scene import Scene
 from sa_helpers.clay.tiles import TILE
@@ -34,6 +45,11 @@ DOMAINS = {
     "human_right": Domain(human.SPECS, human_views.build_right),
     "human_down": Domain(human.SPECS, human_views.build_down),
     "human_flipped": Domain(human.SPECS, human_views.build_flipped),
+    "human_camera": Domain(human.SPECS, controlled.build_other_camera),
+    "human_geometry": Domain(human.SPECS, controlled.build_other_geometry),
+    "human_palette": Domain(human.SPECS, controlled.build_other_palette),
+    "dog_one_side": Domain(controlled.DOG_ONE_SIDE, dog.build_scene),
+    "dog_background": Domain(controlled.DOG_BACKGROUND, dog.build_scene),
 }
 MAX_RESOLUTION = 1024
 

@@ -98,6 +98,11 @@ class Scene:
         """Turn the picture upside down, as a mirror below it would."""
         self._camera[2][1] = -self._camera[2][1]
 
+    def exchange_channels(self, order: Sequence[int]) -> None:
+        """Let channel order[i] of every colour so far become channel i; the background stays."""
+        for row in self._rows:
+            row[P.COLOUR : P.COLOUR + 3] = [row[P.COLOUR + channel] for channel in order]
+
     def set_light(self, *, azimuth_deg: float, elevation_deg: float) -> None:
         """Place the key light, as seen from the camera."""
         self._light = direction(azimuth_deg, elevation_deg)

@@ -5,7 +5,7 @@ from sa_helpers.finetuning.children import Judgement, child_trainer, judge, trai
 from sa_helpers.finetuning.data import TrainingImages, clay_images, folder_images
 from sa_helpers.finetuning.emoji import FLUENT_EMOJI
 from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
-from sa_helpers.finetuning.resizing import grow, shrink
+from sa_helpers.finetuning.resizing import grow, shrink, widen
 from sa_helpers.finetuning.run import Run
 from sa_helpers.finetuning.sampling import sample_images, sample_sheet
 from sa_helpers.finetuning.settings import TrainingSettings
@@ -32,4 +32,5 @@ __all__ = [
     "sample_sheet",
     "shrink",
     "train_until",
+    "widen",
 ]

@@ -19,8 +19,8 @@ from sa_helpers.command_line import (
     use_num_threads,
 )
 from sa_helpers.finetuning.data import TrainingImages, clay_images, folder_images
-from sa_helpers.finetuning.initial_networks import new_networks
-from sa_helpers.finetuning.resizing import grow, shrink
+from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
+from sa_helpers.finetuning.resizing import grow, shrink, widen
 from sa_helpers.finetuning.run import Run
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import Trainer
@@ -83,6 +83,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--img-resolution", type=int, help="pixels; from scratch only (default 128)"
     )
+    parser.add_argument(
+        "--channels",
+        type=_width,
+        nargs="*",
+        default=[],
+        metavar="PX:MAPS",
+        help="feature maps of a resolution, such as 128:32; those of a given model can only grow",
+    )
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     add_num_threads(parser)
     parser.add_argument(
@@ -94,6 +102,12 @@ def build_parser() -> argparse.ArgumentParser:
     settings = parser.add_argument_group("settings", "see sa_helpers.finetuning.TrainingSettings")
     add_settings(settings, TrainingSettings)
     return parser
+
+
+def _width(text: str) -> tuple[int, int]:
+    """Read a resolution and its number of feature maps, as the `type` of an option."""
+    resolution, _, maps = text.partition(":")
+    return positive_int(resolution), positive_int(maps)
 
 
 def _run(options: argparse.Namespace, *, command: str) -> None:
@@ -131,9 +145,12 @@ def _initial_networks(
 ) -> tuple[Generator, Discriminator, dict[str, Any] | None]:
     """Networks to start from, and what the record says of their origin."""
     origin: Path | None = options.parent or options.grow_from or options.shrink_from
+    channels = dict(options.channels)
     if origin is None:
         generator, discriminator = new_networks(
-            img_resolution=options.img_resolution or 128, seed=seed
+            img_resolution=options.img_resolution or 128,
+            seed=seed,
+            channels={**CLAY_CHANNELS, **channels},
         )
         return generator, discriminator, None
     if options.img_resolution is not None:
@@ -160,6 +177,8 @@ def _initial_networks(
         networks = grow(*networks, seed=seed)
     elif options.shrink_from is not None:
         networks = shrink(*networks, seed=seed)
+    if channels:
+        networks = widen(*networks, channels=channels, seed=seed)
     return *networks, parent
 
 

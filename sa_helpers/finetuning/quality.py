@@ -2,10 +2,12 @@
 
 Three sets of pictures are compared: generated ones, real ones that the model was trained on, and
 real ones that it has never seen. The distance between the two real sets is the floor that no model
-can be expected to pass.
+can be expected to pass. They are compared at full size, where finish counts as much as content,
+coarsely, where content counts alone, and factor by factor, as a reader of the domain reads them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,21 +15,46 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 from scipy.spatial.distance import cdist
+from scipy.stats import wasserstein_distance
 from torch import Tensor
 
 from sa_helpers import clay, images, metrics
 from sa_helpers.finetuning.sampling import sample_images
 from sa_helpers.networks import Generator
+from sa_helpers.recognition import AttributeNetwork
 
 NETWORK = "efficientnet-lite0"
 _GENERATED_SEED, _HELD_OUT_SEED = 1_000_000, 2_000_000
 _CHUNK = 50
+COARSE_RESOLUTIONS = (32, 16)
+WELL_READ = 0.9
+"""Correlation with the truth, on renders, from which a factor counts as well read."""
 
 Features = Float[ndarray, "num_images num_features"]
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What was seen of one set of images.
+
+    Attributes:
+        features: By resolution, to which the images were averaged down.
+        read: Factors that a reader reads; empty without one.
+        mirrored: The same of the mirror images.
+    """
+
+    features: dict[int, Features]
+    read: dict[str, ndarray]
+    mirrored: dict[str, ndarray]
+
+
 def measure_quality(
-    generator: Generator, *, domain: str, first_seed: int, num_images: int = 2000
+    generator: Generator,
+    *,
+    domain: str,
+    first_seed: int,
+    num_images: int = 2000,
+    reader: AttributeNetwork | None = None,
 ) -> dict[str, Any]:
     """Compare a generator of a clay domain with that domain.
 
@@ -36,27 +63,125 @@ def measure_quality(
         domain: Of the clay world.
         first_seed: Of the images that it was trained on.
         num_images: In each of the three sets; it was trained on at least as many.
+        reader: Of the domain's factors; without one nothing is said of them.
 
     Returns:
         JSON-ready: `frechet_distance` and `kernel_distance` (times 1000) to held-out images and
-        `floor` with the same of trained-on images; `precision`, `recall`, `density`, `coverage`;
-        `nearest`, the median feature distance from a generated image to the nearest trained-on one
-        as a share of that from a held-out image. A model that repeats its training images has a
-        share well below 1.
+        `floor` with the same of trained-on images; `coarse` with all that at each of
+        `COARSE_RESOLUTIONS`; `precision`, `recall`, `density`, `coverage`; `nearest`, the median
+        feature distance from a generated image to the nearest trained-on one as a share of that
+        from a held-out image. A model that repeats its training images has a share well below 1.
+        With a reader `factors` and `mirror_deg`, see `factor_distances` and `mirror_error`.
     """
     resolution = generator.config.img_resolution
-    held_out = _features(_rendered(domain, _HELD_OUT_SEED, num_images, resolution))
-    trained_on = _features(_rendered(domain, first_seed, num_images, resolution))
-    generated = _features(_generated(generator, num_images))
-    scores = metrics.manifold_scores(held_out, generated)._asdict()
-    return {
+    sizes = (resolution, *(r for r in COARSE_RESOLUTIONS if r < resolution))
+    held_out, trained_on, generated = (
+        _look_at(batches, resolutions=sizes, reader=reader)
+        for batches in (
+            _rendered(domain, _HELD_OUT_SEED, num_images, resolution),
+            _rendered(domain, first_seed, num_images, resolution),
+            _generated(generator, num_images),
+        )
+    )
+    full = [look.features[resolution] for look in (held_out, trained_on, generated)]
+    scores = metrics.manifold_scores(full[0], full[2])._asdict()
+    quality = {
         "network": metrics.describe(NETWORK),
         "num_images": num_images,
-        **_distances(generated, held_out),
-        "floor": _distances(trained_on, held_out),
+        **_to_held_out(held_out, trained_on, generated, resolution),
+        "coarse": {str(r): _to_held_out(held_out, trained_on, generated, r) for r in sizes[1:]},
         **{name: round(score, 4) for name, score in scores.items()},
-        "nearest": round(_nearest(generated, trained_on) / _nearest(held_out, trained_on), 4),
+        "nearest": round(_nearest(full[2], full[1]) / _nearest(full[0], full[1]), 4),
     }
+    if reader is not None:
+        names = [field.name for field in reader.coding.fields if field.kind == "continuous"]
+        truth = _truth(domain, names, num_images)
+        quality["factors"] = factor_distances(
+            generated.read, held_out.read, trained_on.read, truth=truth
+        )
+        quality["mirror_deg"] = {
+            "generated": mirror_error(generated.read, generated.mirrored),
+            "floor": mirror_error(held_out.read, held_out.mirrored),
+        }
+    return quality
+
+
+def factor_distances(
+    generated: dict[str, ndarray],
+    held_out: dict[str, ndarray],
+    trained_on: dict[str, ndarray],
+    *,
+    truth: dict[str, ndarray],
+) -> dict[str, Any]:
+    """Compare distributions of what is read of factors, in standard deviations of held-out images.
+
+    Args:
+        generated: Name to values read.
+        held_out: The same of images that the generator has never seen.
+        trained_on: The same of images that it was trained on.
+        truth: Name to the values that the held-out images were rendered from.
+
+    Returns:
+        For each name in `truth` the Wasserstein-1 `distance` from generated to held-out images,
+        the `floor`, which is that from trained-on ones, and the `correlation` of what is read with
+        the truth; as `mean` the mean distance and floor of those with `WELL_READ` or more.
+    """
+    factors: dict[str, Any] = {}
+    for name, values in truth.items():
+        scale = float(held_out[name].std()) or 1.0
+        factors[name] = {
+            key: round(wasserstein_distance(read[name] / scale, held_out[name] / scale), 4)
+            for key, read in (("distance", generated), ("floor", trained_on))
+        }
+        factors[name]["correlation"] = round(_correlation(held_out[name], values), 4)
+    well_read = [f for f in factors.values() if f["correlation"] >= WELL_READ]
+    mean = {
+        key: round(float(np.mean([f[key] for f in well_read])), 4) if well_read else None
+        for key in ("distance", "floor")
+    }
+    return {**factors, "mean": mean}
+
+
+def mirror_error(read: dict[str, ndarray], mirrored: dict[str, ndarray]) -> float:
+    """How far the yaw of pictures and that of their mirror images miss each other's negative, deg.
+
+    Mean of half the absolute sum. It is not 0 in perfect pictures, as the reader errs in them too.
+    """
+    return round(float(np.abs(read["yaw_deg"] + mirrored["yaw_deg"]).mean() / 2), 3)
+
+
+def _truth(domain: str, names: Sequence[str], count: int) -> dict[str, ndarray]:
+    seeds = range(_HELD_OUT_SEED, _HELD_OUT_SEED + count)
+    drawn = [clay.sample_factors(domain, seed) for seed in seeds]
+    return {name: np.array([factors[name] for factors in drawn]) for name in names}
+
+
+def _correlation(x: ndarray, y: ndarray) -> float:
+    """Pearson's; 0 where one of the two does not vary."""
+    return float(np.corrcoef(x, y)[0, 1]) if x.std() and y.std() else 0.0
+
+
+def _look_at(
+    batches: Iterator[Tensor], *, resolutions: Sequence[int], reader: AttributeNetwork | None
+) -> _Look:
+    """Look at every batch once: at each resolution, and with the reader both ways round."""
+    features: dict[int, list[Features]] = {r: [] for r in resolutions}
+    read: list[dict[str, ndarray]] = []
+    mirrored: list[dict[str, ndarray]] = []
+    for batch in batches:
+        for resolution, found in features.items():
+            small = images.resize(batch, img_resolution=resolution)
+            found.append(metrics.extract_features(small, network=NETWORK))
+        if reader is not None:
+            read.append(reader.read(batch))
+            mirrored.append(reader.read(batch.flip(-1)))
+    joined = {r: np.concatenate(found) for r, found in features.items()}
+    return _Look(joined, _joined(read), _joined(mirrored))
+
+
+def _joined(batches: Sequence[dict[str, ndarray]]) -> dict[str, ndarray]:
+    names = batches[0] if batches else ()
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in names}
 
 
 def _rendered(domain: str, first_seed: int, count: int, resolution: int) -> Iterator[Tensor]:
@@ -72,8 +197,15 @@ def _generated(generator: Generator, count: int) -> Iterator[Tensor]:
         yield sample_images(generator, seeds, truncation_psi=1.0, dtype=torch.float32)
 
 
-def _features(batches: Iterator[Tensor]) -> Features:
-    return metrics.extract_features(batches, network=NETWORK)
+def _to_held_out(
+    held_out: _Look, trained_on: _Look, generated: _Look, resolution: int
+) -> dict[str, Any]:
+    """Distances of generated images to held-out ones at one resolution, and their floor."""
+    wanted = held_out.features[resolution]
+    return {
+        **_distances(generated.features[resolution], wanted),
+        "floor": _distances(trained_on.features[resolution], wanted),
+    }
 
 
 def _distances(a: Features, b: Features) -> dict[str, float]:

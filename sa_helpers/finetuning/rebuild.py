@@ -17,6 +17,7 @@ from sa_helpers.command_line import add_num_threads, refuse
 from sa_helpers.finetuning.command_line import main as train
 from sa_helpers.finetuning.quality import measure_quality
 from sa_helpers.finetuning.recipes import Recipe, in_order, read_recipes
+from sa_helpers.recognition import AttributeNetwork, load_reader
 from sa_helpers.runtime import remove_abandoned, staging
 
 MODELS = Path(__file__).parent.parent / "models"
@@ -159,6 +160,7 @@ def ship(run: Path, target: Path, *, is_origin: bool, num_quality_images: int) -
             domain=data["domain"],
             first_seed=data["first_seed"],
             num_images=num_quality_images,
+            reader=reader_of(data["domain"], target.parent),
         )
     dtype = torch.float16 if is_origin else torch.bfloat16
     record["snapshots"] = _ship_snapshots(run, target, dtype=dtype)
@@ -200,6 +202,19 @@ def _tidy(target: Path) -> None:
     for folder in (target.parent / "snapshots").glob(f"{glob.escape(target.name)}*"):
         if own.fullmatch(folder.name) and folder.name != kept:
             shutil.rmtree(folder)
+
+
+def reader_of(domain: str, family: Path) -> AttributeNetwork | None:
+    """What the family has to read the factors of a domain; None where there is nothing.
+
+    Raises:
+        CheckpointError: It is damaged.
+    """
+    path = family / "readers" / f"{domain}.safetensors"
+    if not path.exists():
+        return None
+    reader, _ = load_reader(path)
+    return reader if isinstance(reader, AttributeNetwork) else None
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Networks of twice or half the resolution that begin by doing what the given ones do.
+"""Networks of another size that begin by doing what the given ones do.
 
 A discriminator's block for the full resolution begins with a layer that reads colours. Where the
 resolution changes there is a new such layer, and if it were random the rest of the discriminator
@@ -8,11 +8,12 @@ of colours allow.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, initialised
 from sa_helpers.networks import Discriminator, Generator
@@ -73,6 +74,65 @@ def shrink(
     with torch.no_grad():
         _read_instead(_fromrgb(_top_block(new_discriminator)), _top_block(discriminator))
     return new_generator, new_discriminator
+
+
+def widen(
+    generator: Generator,
+    discriminator: Discriminator,
+    *,
+    channels: Mapping[int, int],
+    seed: int,
+) -> tuple[Generator, Discriminator]:
+    """Networks with more feature maps, which compute what the given ones do.
+
+    New maps are random, and the layers that the networks have already read nothing of them at
+    first. Weights are stored without the gain that depends on the number of inputs, so they are
+    scaled where that number grows.
+
+    Args:
+        channels: Resolution in pixels, from 8, to the new number of feature maps; the other
+            resolutions keep theirs.
+
+    Raises:
+        ValueError: A resolution that the networks lack or that cannot be widened, or a number
+            below theirs.
+
+    Source: Chen et al. 2016 (Net2Net), with silent new units instead of copies.
+    """
+    _check_wider(channels, generator.config.channels)
+    sizes: dict[str, Any] = {"channels": {**generator.config.channels, **channels}}
+    widened = initialised(
+        dataclasses.replace(generator.config, **sizes),
+        dataclasses.replace(discriminator.config, **sizes),
+        seed=seed,
+    )
+    for source, target in zip((generator, discriminator), widened, strict=True):
+        _fill_corners(source, target)
+    return widened
+
+
+def _check_wider(channels: Mapping[int, int], present: Mapping[int, int]) -> None:
+    """Refuse what `widen` cannot do; the discriminator reads whole maps at 4 px, which stay."""
+    for resolution, width in channels.items():
+        if resolution == 4 or width < present.get(resolution, width + 1):
+            raise ValueError(
+                f"{width} feature maps at {resolution} px were asked of networks that have "
+                f"{dict(present)}; expected one of their resolutions above 4 px, and at least as "
+                "many maps as they have there."
+            )
+
+
+@torch.no_grad()
+def _fill_corners(source: nn.Module, target: nn.Module) -> None:
+    """Put every weight into the corner of the wider one; what reads new maps starts at zero."""
+    wider = target.state_dict()
+    for name, tensor in source.state_dict().items():
+        layer, _, kind = name.rpartition(".")
+        if kind == "weight":
+            gains = [getattr(n.get_submodule(layer), "weight_gain", 1.0) for n in (source, target)]
+            tensor = tensor * (gains[0] / gains[1])
+            wider[name][: len(tensor), tensor.shape[1] :] = 0
+        wider[name][tuple(slice(size) for size in tensor.shape)] = tensor
 
 
 def _resized(

@@ -21,7 +21,9 @@ import numpy as np
 
 from sa_helpers import checkpoints, images, metrics, runtime
 from sa_helpers.finetuning.data import TrainingImages
+from sa_helpers.finetuning.parts import with_plain_weights
 from sa_helpers.finetuning.sampling import sample_images, sample_sheet
+from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import StepReport, Trainer
 
 FEATURE_NETWORK = "efficientnet-lite0"
@@ -178,7 +180,7 @@ class Run:
             if before_kimg < kimg <= self._kimg:
                 checkpoints.save_model(
                     self.folder / "snapshots" / f"{kimg:g}kimg",
-                    generator=self.trainer.generator_ema,
+                    generator=with_plain_weights(self.trainer.generator_ema),
                     record={**self.record, "kimg": self._kimg, "losses": []},
                 )
 
@@ -229,6 +231,8 @@ class Run:
         self._require_same_beginning(state)
         self._require_fit(list(self.trainer.misfits(state["trainer"])))
         self.trainer.load_state_dict(state["trainer"])
+        stored = TrainingSettings.from_dict(state["settings"])
+        _require_same_cooldown(stored, self.trainer.settings, kimg=self._kimg, folder=self.folder)
         self.losses, self.distances = state["losses"], state["distances"]
         self.train_sec = state["train_sec"]
         self._ticks = _Averages.from_dict(state["ticks"])
@@ -259,7 +263,7 @@ class Run:
     def _save_model(self) -> Path:
         return checkpoints.save_model(
             self.folder / "model",
-            generator=self.trainer.generator_ema,
+            generator=with_plain_weights(self.trainer.generator_ema),
             discriminator=self.trainer.discriminator,
             record=self.record,
         )
@@ -348,3 +352,16 @@ def _other_run(folder: Path, difference: str) -> ValueError:
         f"{folder} holds a run with other {difference}. Name another folder, or repeat the command "
         "that started that run."
     )
+
+
+def _require_same_cooldown(
+    stored: TrainingSettings, given: TrainingSettings, *, kimg: float, folder: Path
+) -> None:
+    """Refuse another length once the learning rate has begun to fall, as it falls to the end."""
+    shares = [settings.learning_rate_share(kimg) for settings in (stored, given)]
+    if shares[0] != shares[1]:
+        raise ValueError(
+            f"{folder} stands at {kimg:g} of {stored.total_kimg:g} kimg, {shares[0]:.0%} of its "
+            f"learning rate left, which would be {shares[1]:.0%} with total_kimg "
+            f"{given.total_kimg:g}. Let it end as it began, and train its model on as a --parent."
+        )

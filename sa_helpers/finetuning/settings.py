@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sa_helpers.finetuning.parts import check_part
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
@@ -18,6 +20,8 @@ class TrainingSettings:
         batch_size: Images per step.
         seed: Seed of everything random in the run; each step derives its own seed from it.
         learning_rate: Adam's step size for both networks.
+        cooldown_kimg: Kimg at the end of the run in which the step size falls linearly to zero; 0
+            leaves it as it is.
         r1_gamma: Weight of the R1 penalty.
         r1_interval: Steps between two R1 penalties (lazy regularisation).
         path_length_weight: Weight of the path-length penalty; 0 leaves it out.
@@ -35,6 +39,7 @@ class TrainingSettings:
         ada_interval: Steps between two adjustments of the probability.
         num_frozen_discriminator_blocks: Highest-resolution discriminator blocks that keep the
             parent's weights (FreezeD, Mo et al. 2020).
+        trained_part: What of the generator is trained: "all", or one of `finetuning.parts.PARTS`.
         snapshot_kimg: Kimg at which the averaged generator is kept.
         evaluation_kimg: Kimg between two measurements of the distance to the data.
         state_kimg: Kimg between two saved states, the most that an interruption can cost.
@@ -47,6 +52,7 @@ class TrainingSettings:
     batch_size: int = 32
     seed: int = 0
     learning_rate: float = 0.002
+    cooldown_kimg: float = 0.0
     r1_gamma: float = 1.0
     r1_interval: int = 16
     path_length_weight: float = 0.0
@@ -60,6 +66,7 @@ class TrainingSettings:
     ada_kimg: float = 100.0
     ada_interval: int = 4
     num_frozen_discriminator_blocks: int = 0
+    trained_part: str = "all"
     snapshot_kimg: tuple[float, ...] = ()
     evaluation_kimg: float = 8.0
     state_kimg: float = 2.0
@@ -77,6 +84,9 @@ class TrainingSettings:
         _require(0 <= mixing <= 1, "style_mixing_prob", mixing, "a probability")
         target = self.ada_target
         _require(target is None or 0 < target < 1, "ada_target", target, "None or between 0 and 1")
+        cooldown = self.cooldown_kimg
+        _require(0 <= cooldown <= self.total_kimg, "cooldown_kimg", cooldown, "within the run")
+        check_part(self.trained_part)
         for kimg in self.snapshot_kimg:
             _require(0 < kimg <= self.total_kimg, "snapshot_kimg", kimg, "within the run")
 
@@ -88,6 +98,14 @@ class TrainingSettings:
         that is short at first, because fine-tuning changes a generator fast.
         """
         return cls(**{**_OF_A_CHILD, **changes})
+
+    def learning_rate_share(self, kimg: float) -> float:
+        """What is left of the learning rate after `kimg`, 1 to 0.
+
+        Source: Hägele et al. 2024 (arXiv 2405.18392), who let constant rates end in a linear fall.
+        """
+        left_kimg = max(0.0, self.total_kimg - kimg)
+        return min(1.0, left_kimg / self.cooldown_kimg) if self.cooldown_kimg else 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON stores them."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from sa_helpers.finetuning import losses
 from sa_helpers.finetuning.augmentation import adjust_probability, augment
 from sa_helpers.finetuning.data import TrainingImages
+from sa_helpers.finetuning.parts import train_only
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.networks import Discriminator, Generator
 from sa_helpers.networks.config import block_resolutions
@@ -66,7 +67,8 @@ class Trainer:
     ) -> None:
         _require_equal_resolutions(generator, discriminator, data)
         self.settings, self.data, self.device, self.dtype = settings, data, device, dtype
-        self.generator = generator.to(device).requires_grad_(True)
+        self.generator = generator.to(device)
+        train_only(self.generator, settings.trained_part, seed=settings.seed)
         self.discriminator = discriminator.to(device).requires_grad_(True)
         _freeze_blocks(self.discriminator, settings.num_frozen_discriminator_blocks)
         self.generator_ema = copy.deepcopy(generator).eval().requires_grad_(False)
@@ -75,6 +77,8 @@ class Trainer:
         self._discriminator_optimizer = _adam(
             discriminator, settings, interval=settings.r1_interval if settings.r1_gamma else None
         )
+        self._optimizers = (self._generator_optimizer, self._discriminator_optimizer)
+        self._learning_rates = [o.param_groups[0]["lr"] for o in self._optimizers]
         self.num_steps = 0
         self.ada_probability = 0.0
         self._path_length_mean = 0.0
@@ -91,6 +95,7 @@ class Trainer:
         Raises:
             FloatingPointError: A loss or a penalty is not finite; that network is left as it was.
         """
+        self._set_learning_rates()
         generator_value, fakes = self._step_generator()
         discriminator_value, real_sign = self._step_discriminator(fakes)
         self.num_steps += 1
@@ -134,6 +139,12 @@ class Trainer:
         self.ada_probability = state["ada_probability"]
         self._path_length_mean = state["path_length_mean"]
         self._sign_sum = state["sign_sum"]
+
+    def _set_learning_rates(self) -> None:
+        share = self.settings.learning_rate_share(self.num_images_seen / 1000)
+        for optimizer, rate in zip(self._optimizers, self._learning_rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share
 
     def _step_generator(self) -> tuple[float, Tensor]:
         settings, rng = self.settings, self._rng("generator")
