@@ -4,16 +4,18 @@ What the arrays are stands in the archive as JSON, under the name `meaning`.
 """
 
 import json
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy import ndarray
 
-from sa_helpers.checkpoints.errors import CheckpointError
+from sa_helpers.checkpoints.errors import CheckpointError, shown
 from sa_helpers.runtime import FILE_FAULTS, replacing
 
+_MAX_BYTES = 1 << 28
 Made = TypeVar("Made")
 
 
@@ -49,7 +51,20 @@ def load_arrays(
         CheckpointError: A missing or damaged file, or one of another kind.
     """
     try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return make(json.loads(str(file["meaning"])), file)
+        with open(path, "rb") as stream:
+            _require_moderate(stream)
+            with np.load(stream, allow_pickle=False) as file:
+                return make(json.loads(str(file["meaning"])), file)
     except (OSError, *FILE_FAULTS) as error:
-        raise CheckpointError(f"{path} is no {kind} ({error}). {remedy}") from error
+        # What numpy says of pickles is advice to load them in the unsafe way.
+        cause = "it holds pickles" if "allow_pickle" in str(error) else shown(error)
+        raise CheckpointError(f"{path} is no {kind} ({cause}). {remedy}") from error
+
+
+def _require_moderate(stream: BinaryIO) -> None:
+    """Refuse archives that would unfold to more than such files ever hold."""
+    with zipfile.ZipFile(stream) as archive:
+        num_bytes = sum(entry.file_size for entry in archive.infolist())
+    if num_bytes > _MAX_BYTES:
+        raise ValueError(f"it unfolds to {num_bytes / 1e6:.0f} MB")
+    stream.seek(0)

@@ -195,7 +195,7 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except CheckpointError as error:
-        if shown(path.name) in str(error):
+        if shown(str(path), max_length=len(str(path))) in str(error):
             raise
         raise CheckpointError(f"{path}: {error}") from error
 

@@ -26,6 +26,7 @@ from sa_helpers.checkpoints.spans import Span
 _MAX_INTEGER_BYTES = 16  # the magic number of torch's files has ten
 _MAX_KEY = 1 << 60  # the hashes of larger integers repeat: a dict of those takes quadratic time
 _MAX_ARGUMENTS = 10
+_CALL_NODES = 4  # what a call costs besides its instruction: it takes longer and keeps more
 _LONG_TEXT_BYTES = 1 << 12  # texts from this length on stay in the file
 _BLOCK_BYTES = 1 << 16
 _MARK = object()
@@ -369,6 +370,7 @@ class PickleMachine:
             raise ValueError(f"calling {type(called).__name__} with {type(arguments).__name__}")
         if len(arguments) > _MAX_ARGUMENTS:  # each call would keep a copy of them
             raise ValueError(f"calling {called.name} with {len(arguments)} arguments")
+        self._budget.spend(_CALL_NODES)
         self._push(called.make(*arguments))
 
     def _build(self) -> None:
