@@ -132,7 +132,7 @@ class Family:
             ValueError: No such model; the message lists those that there are.
             CheckpointError: Its files are damaged, or not on this machine.
         """
-        return _open(self._existing_path(name)).generator
+        return _opened(self._existing_path(name)).generator
 
     def sha256(self, name: str) -> str:
         """Digest of the file that a model was opened from: what its companions are made for.
@@ -141,7 +141,7 @@ class Family:
             ValueError: No such model.
             CheckpointError: It cannot be opened.
         """
-        return _open(self._existing_path(name)).sha256
+        return _opened(self._existing_path(name)).sha256
 
     def encoder(self, name: str) -> ImageEncoder:
         """Open the encoder of a model, from images to latents, in evaluation mode.
@@ -154,7 +154,7 @@ class Family:
             CheckpointError: It has no encoder, or one that was trained for other weights.
         """
         path, model_path = self.encoder_path(name), self._existing_path(name)
-        own = None if path.is_file() else _open_own_encoder(model_path)
+        own = None if path.is_file() else _own_encoder(model_path)
         if own is not None:
             return own
         return companions.open_encoder(path, model_path=model_path, sha256=self.sha256(name))
@@ -172,7 +172,7 @@ class Family:
             CheckpointError: The model has to be opened to tell, and cannot be.
         """
         is_apart = self.encoder_path(name).is_file()
-        return is_apart or _open(self._existing_path(name)).description.encoder is not None
+        return is_apart or _opened(self._existing_path(name)).description.encoder is not None
 
     def found_latents(self, name: str, *, space: str = "z") -> FoundLatents:
         """Open the latents that searches found for held-out images of a model's domain.
@@ -378,7 +378,7 @@ class Family:
             CheckpointError: A file is damaged, or its name does not tell its kimg.
         """
         return [
-            (kimg, _open(path.with_name(path.name.removesuffix(WEIGHTS))).generator)
+            (kimg, _opened(path.with_name(path.name.removesuffix(WEIGHTS))).generator)
             for kimg, path in self.snapshot_paths(name)
         ]
 
@@ -412,25 +412,25 @@ def _kimg_of(snapshot: Path) -> float:
         ) from error
 
 
-def _open(path: Path) -> LoadedModel:
+def _opened(path: Path) -> LoadedModel:
     """Open a model once for all callers, and anew where its files are others by now."""
-    return _open_version(path, version_of(path, *model_files(path)))
+    return _open(path, version_of(path, *model_files(path)))
 
 
 @functools.lru_cache(maxsize=64)
-def _open_version(path: Path, _: Hashable) -> LoadedModel:
+def _open(path: Path, _: Hashable) -> LoadedModel:
     loaded = checkpoints.load(path, parts=())
     loaded.generator.requires_grad_(False)
     return loaded
 
 
-def _open_own_encoder(path: Path) -> Encoder | None:
-    return _open_own_encoder_version(path, version_of(path, *model_files(path)))
+def _own_encoder(path: Path) -> Encoder | None:
+    return _open_own_encoder(path, version_of(path, *model_files(path)))
 
 
 @functools.lru_cache(maxsize=8)
-def _open_own_encoder_version(path: Path, _: Hashable) -> Encoder | None:
-    if _open(path).description.encoder is None:
+def _open_own_encoder(path: Path, _: Hashable) -> Encoder | None:
+    if _opened(path).description.encoder is None:
         return None
     encoder = checkpoints.load(path, parts=("encoder",)).encoder
     return encoder and encoder.requires_grad_(False)

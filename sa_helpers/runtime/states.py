@@ -71,8 +71,8 @@ def load_state(path: Path, *, keys: Collection[str]) -> dict[str, Any]:
     """
     if not is_sealed(path):
         raise ValueError(
-            f"{path} holds no state of a training, or is damaged: its digest does not match. "
-            f"{_REMEDY}"
+            f"{path} is damaged. {_REMEDY} (Its digest does not match: it was cut or changed, or "
+            "holds no state of this package.)"
         )
     state = torch.load(path, weights_only=True, map_location="cpu")
     if not isinstance(state, dict) or not set(keys) <= set(state):
