@@ -50,7 +50,7 @@ book: setup live ## Run the notebooks that are stale and build the site
 test: setup lint unit notebooks site pages ## Check everything: code, notebooks, strict build, pages
 
 quick: lint ## Lint and the tests that take seconds, within two minutes
-	$(PYTEST) -n $(WORKERS) -m "not slow and not notebooks" --ignore tests/test_pages.py
+	$(PYTEST) -n $(WORKERS) -m "not slow and not notebooks" --ignore tests/test_pages.py --ignore tests/test_live_pages.py
 
 lint: setup ## Lint, format, types and the directions of imports
 	$(BIN)/ruff check .

@@ -80,7 +80,7 @@ def test_one_unit_is_one_degree(parent):
 
 def test_the_reach_ends_where_pictures_cease_to_be_whole(parent):
     free, bound = (measure(parent, end=end)["yaw_deg"].reach for end in (1e9, 1.5))
-    assert free[0] < bound[0] <= 0 <= bound[1] < free[1]
+    assert free[0] <= bound[0] <= 0 <= bound[1] < free[1]
     assert bound[1] < 1.5 * DEGREES
 
 
