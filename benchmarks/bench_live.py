@@ -1,6 +1,7 @@
 """Time the live models in headless Chromium, from a local server: `make site` first.
 
-Prints the fastest and the middle of many repeats, as other work on the machine only adds to them.
+Prints the fastest and the middle of many repeats, and the processor's time a change in all threads
+of the browser: other work on the machine lengthens the former and hardly the latter.
 
     python benchmarks/bench_live.py --num-repeats 30
 """
@@ -18,11 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
 
 SITE = Path(__file__).resolve().parent.parent / "book" / "_build" / "html"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NUM_CHANGES = 500
+NUM_STARTS = 3
 TARGETS_MS = {
     "first picture after the click": 1500,
     "one image, new seed": 30,
@@ -104,52 +107,70 @@ def strip(*models: str) -> dict[str, Any]:
     return {"pictures": [{"base": "human", "terms": [{"model": m, "amount": 0.5}]} for m in models]}
 
 
-def resident_megabytes(browser_pid: int) -> float:
-    """Memory of the browser and all its processes."""
-    import psutil
+class Usage:
+    """What the browser and all its processes use."""
 
-    processes = [psutil.Process(browser_pid), *psutil.Process(browser_pid).children(True)]
-    return sum(process.memory_info().rss for process in processes) / 1e6
+    def __init__(self, pid: int) -> None:
+        self.root = psutil.Process(pid)
+
+    def _processes(self) -> list[psutil.Process]:
+        return [self.root, *self.root.children(recursive=True)]
+
+    def megabytes(self) -> float:
+        """Resident memory."""
+        return sum(process.memory_info().rss for process in self._processes()) / 1e6
+
+    def cpu_ms(self) -> float:
+        """Milliseconds of processor time so far."""
+        times = [process.cpu_times() for process in self._processes()]
+        return 1000 * sum(time.user + time.system for time in times)
 
 
-def report(name: str, times: list[float]) -> None:
+def report(name: str, times: list[float], cpu_ms: float) -> None:
     """Print one line."""
     fastest, middle = min(times), statistics.median(times)
-    print(f"{name:<34} fastest {fastest:7.1f} ms  middle {middle:7.1f} ms  "
-          f"target {TARGETS_MS[name]} ms")  # fmt: skip
+    print(
+        f"{name:<32} fastest {fastest:7.1f}  middle {middle:7.1f}  processor {cpu_ms:7.1f}  "
+        f"target {TARGETS_MS[name]} ms",
+        flush=True,
+    )
 
 
-def run(browser: Browser, address: str, num_repeats: int) -> None:
+def run(browser: Browser, usage: Usage, address: str, num_repeats: int) -> None:
     """Measure everything."""
-    starts = []
-    for _ in range(3):
+    starts, before = [], usage.cpu_ms()
+    for _ in range(NUM_STARTS):
         page = browser.new_context(bypass_csp=True).new_page()
         page.set_default_timeout(300_000)
         starts.append(start(page, address))
-    report("first picture after the click", starts)
-    for count, models in (
-        ("one image", ["toon"]),
-        ("strip of four", ["toon", "dog", "cat", "wild"]),
-    ):
+    report("first picture after the click", starts, (usage.cpu_ms() - before) / NUM_STARTS)
+
+    def change(name: str, how: str, *, to_paint: bool = False) -> None:
+        before = usage.cpu_ms()
+        times = measure(page, num_repeats, how, to_paint=to_paint)
+        report(name, times, (usage.cpu_ms() - before) / num_repeats)
+
+    shown = {"one image": ["toon"], "strip of four": ["toon", "dog", "cat", "wild"]}
+    for count, models in shown.items():
         page.evaluate(SHOW, strip(*models))
         measure(page, 3, SEED)
-        report(f"{count}, new seed", measure(page, num_repeats, SEED))
-        report(f"{count}, new weights", measure(page, num_repeats, WEIGHTS))
-    report("strip of four, input to paint", measure(page, num_repeats, WEIGHTS, to_paint=True))
+        change(f"{count}, new seed", SEED)
+        change(f"{count}, new weights", WEIGHTS)
+    change("strip of four, input to paint", WEIGHTS, to_paint=True)
 
 
-def report_memory(browser: Browser, address: str, pid: int) -> None:
-    """Memory after a warm-up and after many changes of weights and latents."""
+def report_memory(browser: Browser, usage: Usage, address: str) -> None:
+    """Memory after a warm-up, half-way and after many changes of weights and latents."""
     page = browser.new_context(bypass_csp=True).new_page()
     page.set_default_timeout(1_200_000)
     start(page, address)
     both = f"{SEED}; {WEIGHTS}"
-    measure(page, 50, both)
-    before = resident_megabytes(pid)
-    measure(page, NUM_CHANGES, both)
-    time.sleep(2)
-    after = resident_megabytes(pid)
-    print(f"memory: {before:.0f} MB, after {NUM_CHANGES} changes {after:.0f} MB")
+    seen = []
+    for _ in range(3):
+        measure(page, NUM_CHANGES // 2, both)
+        time.sleep(2)
+        seen.append(f"{usage.megabytes():.0f} MB")
+    print(f"memory, each {NUM_CHANGES // 2} changes later: {', '.join(seen)}")
 
 
 def main() -> None:
@@ -165,15 +186,14 @@ def main() -> None:
             executable_path=executable,
             args=["--no-sandbox", "--disable-gpu", f"--remote-debugging-port={port}"],
         )
-        run(browser, address, options.num_repeats)
-        report_memory(browser, address, _browser_pid(port))
+        usage = Usage(_browser_pid(port))
+        run(browser, usage, address, options.num_repeats)
+        report_memory(browser, usage, address)
         browser.close()
 
 
 def _browser_pid(port: int) -> int:
     """The process that listens on the debugging port which was asked for."""
-    import psutil
-
     flag = f"--remote-debugging-port={port}"
     for process in psutil.process_iter(["pid", "cmdline"]):
         command = process.info["cmdline"] or []

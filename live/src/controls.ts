@@ -1,7 +1,7 @@
 /** The controls that a figure may have, each from a short word. */
 
 import { make, newId, signed } from "./dom.ts";
-import { modelOf, stageRefs } from "./manifest.ts";
+import { type Direction, modelOf, stageRefs } from "./manifest.ts";
 import { morphSquare } from "./morph_square.ts";
 import { COMPONENTS, type Picture, resolutionsOf, type State } from "./state.ts";
 import type { Store } from "./store.ts";
@@ -160,7 +160,6 @@ function moveRange(store: Store, name: string): Range {
   const direction = store.manifest.directions.find((candidate) => candidate.name === name);
   if (!direction) throw new Error(`There is no direction “${name}”.`);
   const [min, max] = direction.reach;
-  const digits = direction.unit ? 0 : 2;
   return {
     label: capital(direction.label),
     min,
@@ -168,8 +167,13 @@ function moveRange(store: Store, name: string): Range {
     step: direction.unit ? 1 : 0.01,
     read: (state) => state.moves[name] ?? 0,
     write: (draft, value) => setOrDrop(draft.moves, name, value),
-    tell: (value) => `${signed(value, digits)}${direction.unit}`,
+    tell: (value) => tellMove(value, direction),
   };
+}
+
+/** An amount with its unit; shares of a factor's scale are told in percent. */
+export function tellMove(value: number, { unit }: Direction): string {
+  return unit ? `${signed(value, 0)}${unit}` : `${signed(100 * value, 0)} %`;
 }
 
 /** A slider for one style channel. */

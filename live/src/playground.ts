@@ -117,8 +117,8 @@ class LivePlayground extends LiveModels {
 
   #mapping(store: Store): HTMLElement {
     const options = [
-      ["", "each network from its own mapping"],
-      ...store.manifest.models.map(({ name, label }) => [name, `all from the w of ${label}`]),
+      ["", "from each own mapping network"],
+      ...store.manifest.models.map(({ name, label }) => [name, `all from that of ${label}`]),
     ] as [string, string][];
     return choice(
       store,
@@ -525,7 +525,12 @@ function morphPanel(store: Store): HTMLElement {
       );
   });
   panel.append(
-    row(box, make("label", { for: id }, "Morph to another person in the network of the change")),
+    make(
+      "div",
+      { class: "live-check" },
+      box,
+      make("label", { for: id }, "Morph to another person in the network of the change"),
+    ),
     inner,
   );
   return panel;

@@ -1,6 +1,7 @@
 /** The pictures of a state, side by side, drawn anew when it changes: the newest state wins. */
 
 import { openClient } from "./client.ts";
+import { tellMove } from "./controls.ts";
 import { make, signed } from "./dom.ts";
 import type { Drawn } from "./engine.ts";
 import { type Manifest, modelOf } from "./manifest.ts";
@@ -149,9 +150,9 @@ function nameOf(ref: string, manifest: Manifest): string {
 }
 
 function describe(state: State, manifest: Manifest): string {
-  const moved = manifest.directions.flatMap(({ name, label, unit }) => {
-    const amount = state.moves[name];
-    return amount ? [`${label} ${signed(amount, unit ? 0 : 2)}${unit}`] : [];
+  const moved = manifest.directions.flatMap((direction) => {
+    const amount = state.moves[direction.name];
+    return amount ? [`${direction.label} ${tellMove(amount, direction)}`] : [];
   });
   return [`seed ${state.seed}`, `psi ${state.psi}`, ...moved].join(", ");
 }
