@@ -324,6 +324,7 @@ class TestShown:
             deep = [deep]
         assert len(shown(deep)) < 100
         assert len(shown({i: "x" * 10**6 for i in range(100)})) < 400
+        assert "digits" in shown(10**5000)
         while deep:  # or Python's own clean-up would go as deep
             deep = deep.pop()
 

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 from numpy import ndarray
 
-from sa_helpers.checkpoints.errors import CheckpointError, shown
-from sa_helpers.runtime import FILE_FAULTS, replacing
+from sa_helpers.checkpoints.errors import CheckpointError
+from sa_helpers.runtime import FILE_FAULTS, replacing, shown
 
 _MAX_BYTES = 1 << 28
 Made = TypeVar("Made")

@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from sa_helpers.checkpoints.errors import CheckpointError, shown
+from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.spans import StoredTensor, sides
 from sa_helpers.networks import DiscriminatorConfig, EncoderConfig, GeneratorConfig
+from sa_helpers.runtime import shown
 
 Weights = Mapping[str, StoredTensor]
 Config = GeneratorConfig | DiscriminatorConfig | EncoderConfig

@@ -15,9 +15,10 @@ from sa_helpers.checkpoints import nvidia, rosinality, tensorflow
 from sa_helpers.checkpoints.budget import Budget
 from sa_helpers.checkpoints.carried import PersistentModule, TensorflowNetwork
 from sa_helpers.checkpoints.contents import MAX_WEIGHTS, Contents
-from sa_helpers.checkpoints.errors import CheckpointError, shown
+from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.foreign import refuse_others
 from sa_helpers.checkpoints.spans import StoredTensor
+from sa_helpers.runtime import shown
 
 KNOWN = (
     "NVIDIA's .pkl (PyTorch or TensorFlow), rosinality's, e4e's, pSp's and StyleGAN-NADA's .pt, "

@@ -15,7 +15,7 @@ from sa_helpers.checkpoints.colours import with_three_channels
 from sa_helpers.checkpoints.conditional import for_class
 from sa_helpers.checkpoints.contents import W_AVG, Contents, Weights
 from sa_helpers.checkpoints.detecting import open_checkpoint, weights_file
-from sa_helpers.checkpoints.errors import CheckpointError, shown
+from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.spans import is_finite, sides
 from sa_helpers.networks import (
     Discriminator,
@@ -25,6 +25,7 @@ from sa_helpers.networks import (
     Generator,
     GeneratorConfig,
 )
+from sa_helpers.runtime import shown
 
 PARTS = ("generator", "discriminator", "encoder")
 _NETWORKS: Mapping[str, Any] = {

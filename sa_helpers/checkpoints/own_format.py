@@ -17,7 +17,7 @@ from typing import Any
 
 from sa_helpers.checkpoints.budget import Budget
 from sa_helpers.checkpoints.contents import Config, Contents, Weights, plain
-from sa_helpers.checkpoints.errors import CheckpointError, shown
+from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.safetensors_files import (
     data_span,
     parse_json,
@@ -26,6 +26,7 @@ from sa_helpers.checkpoints.safetensors_files import (
 )
 from sa_helpers.checkpoints.spans import Span, StoredTensor, open_span
 from sa_helpers.networks import DiscriminatorConfig, EncoderConfig, GeneratorConfig
+from sa_helpers.runtime import shown
 
 SCHEMA_VERSION = 1
 CONFIGS: Mapping[str, type[Config]] = {

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sa_helpers.checkpoints.budget import Budget
-from sa_helpers.checkpoints.errors import CheckpointError, shown
+from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.spans import Span
+from sa_helpers.runtime import shown
 
 _MAX_INTEGER_BYTES = 16  # the magic number of torch's files has ten
 _MAX_KEY = 1 << 60  # the hashes of larger integers repeat: a dict of those takes quadratic time

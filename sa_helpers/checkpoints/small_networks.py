@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from sa_helpers.checkpoints.budget import Budget
-from sa_helpers.checkpoints.errors import CheckpointError, shown
+from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.safetensors_files import parse_text, read_safetensors
 from sa_helpers.checkpoints.spans import StoredTensor, is_finite, open_span
-from sa_helpers.runtime import replacing
+from sa_helpers.runtime import replacing, shown
 
 _SLACK_BYTES = 1 << 26  # the change of an encoder also builds the encoder that it changes
 Network = TypeVar("Network", bound=nn.Module)

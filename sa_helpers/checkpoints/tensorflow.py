@@ -19,7 +19,7 @@ from sa_helpers.checkpoints.contents import (
     plain,
     renamed,
 )
-from sa_helpers.checkpoints.errors import CheckpointError, shown
+from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.foreign import refuse_others, require_square
 from sa_helpers.checkpoints.names import (
     from_tensorflow,
@@ -30,6 +30,7 @@ from sa_helpers.checkpoints.names import (
 )
 from sa_helpers.checkpoints.sizes import discriminator_config, generator_config
 from sa_helpers.checkpoints.spans import StoredTensor
+from sa_helpers.runtime import shown
 
 _VERSIONS = (4, 5)  # StyleGAN2, StyleGAN2-ADA
 _DEFAULT_LR_MULTIPLIER = 0.01

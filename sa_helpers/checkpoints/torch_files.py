@@ -19,9 +19,10 @@ from sa_helpers.checkpoints.carried import (
     plain_storage,
 )
 from sa_helpers.checkpoints.contents import plain
-from sa_helpers.checkpoints.errors import CheckpointError, shown
+from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.pickle_machine import Allowed, Carried, Global, PickleMachine
 from sa_helpers.checkpoints.spans import Span
+from sa_helpers.runtime import shown
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001

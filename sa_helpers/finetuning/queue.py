@@ -169,7 +169,7 @@ class _Work:
             status = train([*recipe.arguments(self.options.runs), *_instead(self.options)])
             self._has_trained = True
         pairs: Path | None = self.options.pairs
-        if pairs and not status and not (pairs / f"{recipe.name}.json").exists():
+        if pairs and not status and not (pairs / f"{recipe.name}.safetensors").exists():
             print(f"pair: {save_pair(run, pairs)}", flush=True)
         return status
 

@@ -22,7 +22,10 @@ def shown(value: object, *, max_length: int = _MAX_SHOWN) -> str:
         The text with control characters, line ends and lone surrogates as escapes such as `\x1b`.
     """
     is_plain = isinstance(value, str | bytes | BaseException | PurePath | int | float)
-    text = str(value) if is_plain else _SHORT.repr(value)
+    try:
+        text = str(value) if is_plain else _SHORT.repr(value)
+    except ValueError:  # Python writes no integers of more than some thousand digits
+        text = "a number of thousands of digits"
     if len(text) > max_length:
         half = max_length // 2
         text = f"{text[:half]} … {text[-half:]}"
