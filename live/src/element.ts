@@ -45,7 +45,7 @@ export class LiveModels extends HTMLElement {
         throw new Error("This browser runs no WebAssembly, which the models need.");
       const manifest = await openManifest();
       this.store = new Store(manifest, this.readState());
-      this.strip = new Strip(this.store, (error) => (error ? this.#fail(error) : this.#mend()));
+      this.strip = new Strip(this.store, (error) => this.#end(error));
       this.buildControls(this.store);
       this.#button.textContent = `Run the models here (${megabytes(bytesOf(this.store.state, manifest))})`;
       this.#button.hidden = false;
@@ -106,6 +106,13 @@ export class LiveModels extends HTMLElement {
   /** Puts a sentence below the pictures. */
   protected say(sentence: string): void {
     this.#status.textContent = sentence;
+  }
+
+  /** Tells that the pictures are those of the newest state, or why not. */
+  #end(error: Error | null): void {
+    if (error) this.#fail(error);
+    else this.#mend();
+    this.dispatchEvent(new CustomEvent("live-drawn", { bubbles: true }));
   }
 
   /** Takes an earlier fault's sentence and button away. */

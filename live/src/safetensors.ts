@@ -46,9 +46,19 @@ function readHeader(file: ArrayBuffer): { entries: Record<string, Entry>; end: n
 
 const DECODERS: Record<string, (bytes: ArrayBuffer) => Float32Array> = {
   F32: (bytes) => new Float32Array(bytes),
-  F16: (bytes) => Float32Array.from(new Uint16Array(bytes), fromHalf),
+  F16: (bytes) => fromHalves(new Uint16Array(bytes)),
   BF16: (bytes) => fromBrainFloat(new Uint16Array(bytes)),
 };
+
+/** All 65,536 halves, made once: looking up is many times faster than computing. */
+let table: Float32Array | null = null;
+
+function fromHalves(halves: Uint16Array): Float32Array {
+  table ??= Float32Array.from({ length: 0x10000 }, (_, bits) => fromHalf(bits));
+  const whole = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) whole[i] = table[halves[i] as number] as number;
+  return whole;
+}
 
 function fromHalf(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
