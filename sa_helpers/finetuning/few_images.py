@@ -238,8 +238,10 @@ def is_current(name: str, *, domain: TrainingImages, parent: Path, folder: Path)
     data = parts.few if variant.is_few else parts.many
     try:
         kept = read_record(name, folder=folder).identity
-    except ValueError:
+        settings = TrainingSettings.from_dict(kept["settings"])  # later options at their defaults
+    except (ValueError, KeyError):
         return False
+    kept = {**kept, "settings": settings.to_dict()}
     return kept == identity(variant, data, parent=parent)
 
 
