@@ -41,6 +41,7 @@ def parent():
     return new_generator(0)
 
 
+@pytest.mark.slow
 def test_an_image_does_not_depend_on_the_other_seeds(parent):
     many = alignment.seeds_to_images(parent, range(20), truncation_psi=0.7)
     one = alignment.seeds_to_images(parent, [18], truncation_psi=0.7)
@@ -111,6 +112,7 @@ def test_models_of_other_random_weights_are_not_aligned_and_the_reader_is_warned
         assert not alignment.are_aligned(parent, new_generator(1))
 
 
+@pytest.mark.slow
 def test_the_shipped_children_are_aligned_by_a_wide_margin():
     clay = family("clay")
     for name in clay.child_names:

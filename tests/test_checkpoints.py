@@ -316,6 +316,7 @@ _shared_folder = settings(
 )
 
 
+@pytest.mark.slow
 @given(text=st.text(max_size=50) | _json.map(json.dumps))
 @_shared_folder
 def test_any_other_json_is_refused_clearly(saved, text):

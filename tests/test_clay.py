@@ -254,6 +254,7 @@ def test_specs_document_what_is_drawn(domain):
             assert set(values) == set(spec.values)
 
 
+@pytest.mark.slow
 def test_people_have_the_stated_correlations():
     samples = [clay.sample_factors("human", seed) for seed in range(1200)]
     column = {name: np.array([sample[name] for sample in samples]) for name in samples[0]}

@@ -113,6 +113,7 @@ def test_signed_factors_are_drawn_symmetrically(domain: str) -> None:
         assert abs(values.mean()) < 4.0 * values.std() / np.sqrt(len(values)), spec.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("domain", CHILDREN)
 def test_every_category_occurs_and_every_value_is_in_its_range(domain: str) -> None:
     drawn = [sample_factors(domain, seed) for seed in range(600)]
@@ -141,6 +142,7 @@ def test_every_domain_turns_as_people_turn(domain: str) -> None:
     assert (yaw.values, yaw.distribution) == (POSE[0].values, POSE[0].distribution)
 
 
+@pytest.mark.slow
 def test_domains_draw_independently() -> None:
     yaws = {
         domain: [sample_factors(domain, seed)["yaw_deg"] for seed in range(500)]

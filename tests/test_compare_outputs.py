@@ -194,6 +194,7 @@ def run_nbval(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stored", "status"), [("1.00 m\n", 0), ("1.10 m\n", 1), ("1.00 s\n", 1)])
 def test_nbval_calls_the_plugin(tmp_path, stored, status):
     ran = run_nbval(tmp_path, "print('1.01 m')", stored)
@@ -201,6 +202,7 @@ def test_nbval_calls_the_plugin(tmp_path, stored, status):
     assert status == 0 or f"stored '{stored.strip()}', fresh '1.01 m'" in ran.stdout
 
 
+@pytest.mark.slow
 def test_the_plugin_perturbs_weights_when_asked(tmp_path):
     source = "import sys; print('perturbed_weights' in sys.modules)"
     assert run_nbval(tmp_path, source, "False").returncode == 0

@@ -243,6 +243,7 @@ def test_a_listed_model_that_lies_in_the_folder_is_opened_from_there(site, liste
     assert site.requests == []
 
 
+@pytest.mark.slow
 def test_models_are_opened_once_they_are_there(site, listed):
     assert [path.name for path in listed.download()] == ["people.pkl", "toon.pkl"]
     assert listed.parent.config.img_resolution == 8

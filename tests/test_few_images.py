@@ -62,12 +62,14 @@ def tiny_trainer(parent: Path, **changes) -> Trainer:
 
 
 class TestChildren:
+    @pytest.mark.slow
     def test_a_child_begins_as_its_parent(self, parent):
         trainer = tiny_trainer(parent)
         loaded = checkpoints.load(parent).generator
         for name, value in train_until(trainer, 0).state_dict().items():
             assert torch.equal(value, loaded.state_dict()[name]), name
 
+    @pytest.mark.slow
     def test_training_in_pieces_is_training_in_one_go(self, parent):
         pieces, whole = tiny_trainer(parent), tiny_trainer(parent)
         kept = train_until(pieces, 0.016)
@@ -104,6 +106,7 @@ class TestJudgement:
             )  # fmt: skip
             assert judgement.overfitting.tolist() == pytest.approx([expected] * 3)
 
+    @pytest.mark.slow
     def test_a_judgement_survives_a_round_trip_and_leaves_the_trainer_alone(self, parent):
         trainer, other = tiny_trainer(parent), tiny_trainer(parent)
         held_out = tiny_images().take(range(40))
@@ -116,6 +119,7 @@ class TestJudgement:
         for name, value in first.state_dict().items():
             assert torch.equal(value, second.state_dict()[name]), name
 
+    @pytest.mark.slow
     def test_logits_do_not_depend_on_the_order_of_the_folder(self, parent):
         """Neighbours in a folder are alike; in one group they would look suspicious."""
         data = tiny_images()
@@ -158,6 +162,7 @@ class TestComparison:
         with pytest.raises(ValueError, match="expected 70 or more"):
             divide(tiny_images(69))
 
+    @pytest.mark.slow
     def test_a_record_is_made_kept_and_not_made_again(self, parent, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(few_images, "STAGE_KIMG", (0.0, 0.008, 0.016))
         monkeypatch.setattr(few_images, "NUM_HELD_OUT", 8)

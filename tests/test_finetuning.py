@@ -490,6 +490,7 @@ class TestTrainer:
             assert torch.equal(before[key], value)
         assert math.isfinite(trainer.state_dict()["path_length_mean"])
 
+    @pytest.mark.slow
     def test_the_discriminator_learns_to_tell_its_images_apart(self):
         trainer = tiny_trainer(r1_gamma=0.1, learning_rate=0.01)
         reports = [trainer.step() for _ in range(60)]
@@ -587,6 +588,7 @@ def finished_run(tmp_path_factory, image_folder) -> Path:
 
 
 class TestRun:
+    @pytest.mark.slow
     def test_a_run_leaves_model_record_sheets_and_snapshots(self, finished_run):
         model = load(finished_run / "model")
         assert model.discriminator is not None
@@ -597,6 +599,7 @@ class TestRun:
         assert load(finished_run / "snapshots" / "0.16kimg").record["kimg"] == 0.16
         assert len(list((finished_run / "sheets").glob("*.jpg"))) == 3
 
+    @pytest.mark.slow
     def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
         self, tmp_path, image_folder, finished_run
     ):
@@ -669,6 +672,7 @@ def assert_equal_states(first, second) -> None:
 
 
 class TestQuality:
+    @pytest.mark.slow
     def test_a_perfect_generator_reaches_the_floor_and_repeats_nothing(self, monkeypatch):
         fresh = range(5_000_000, 5_000_060)
 
@@ -698,6 +702,7 @@ class TestQuality:
         mirror = judged["mirror_deg"]
         assert 0 < mirror["generated"] == pytest.approx(mirror["floor"], abs=0.5)
 
+    @pytest.mark.slow
     def test_a_generator_that_repeats_its_training_is_found_out(self, monkeypatch):
         def repeated(generator, seeds, **_):
             return images.from_uint8(clay.render("human", range(len(seeds))).images)

@@ -43,6 +43,8 @@ from pickle_assembler import (
 
 from sa_helpers.checkpoints import CheckpointError, describe, load
 
+pytestmark = pytest.mark.slow
+
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="peaks are told by Linux only")
 
 

@@ -15,6 +15,8 @@ from web_server import serving
 
 from sa_helpers import checkpoints, family, images
 
+pytestmark = pytest.mark.slow
+
 NUM_MOMENTS = 10
 WALL_CLOCK = {"train_sec", "images_per_sec", "command"}  # a command names its folder
 

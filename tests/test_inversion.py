@@ -57,6 +57,7 @@ class TestSpaces:
 
 
 class TestInvert:
+    @pytest.mark.slow
     @pytest.mark.parametrize("space", list(SPACES))
     def test_the_loss_falls_and_the_result_is_what_it_says(self, generator, targets, space):
         before = {n: v.clone() for n, v in generator.state_dict().items()}

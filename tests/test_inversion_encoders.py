@@ -99,6 +99,7 @@ class TestNetwork:
 
 
 class TestTraining:
+    @pytest.mark.slow
     def test_every_space_learns(self, generator, pictures, trained):
         before = reconstruction_errors(new_encoder(generator), generator, pictures)
         after = reconstruction_errors(trained, generator, pictures)
@@ -106,6 +107,7 @@ class TestTraining:
             for name in ("perceptual", "pixels"):
                 assert after[space][name] < 0.7 * before[space][name], (space, name)
 
+    @pytest.mark.slow
     def test_it_may_start_from_the_encoder_of_an_aligned_generator(
         self, generator, pictures, trained
     ):
@@ -121,6 +123,7 @@ class TestTraining:
         with pytest.raises(ValueError, match="start from"):
             train_encoder(generator, pictures, SMALL, spaces=("w",), origin=trained)
 
+    @pytest.mark.slow
     def test_a_change_of_low_rank_learns_and_leaves_the_origin(self, generator, pictures, trained):
         start = {name: value.clone() for name, value in trained.state_dict().items()}
         settings = dataclasses.replace(SMALL, num_epochs=8, rank=2)
@@ -157,6 +160,7 @@ class TestTraining:
         with pytest.raises(ValueError, match="rank is -1"):
             dataclasses.replace(SMALL, rank=-1)
 
+    @pytest.mark.slow
     def test_equal_settings_give_equal_weights_and_global_numbers_stay(self, generator, pictures):
         torch.manual_seed(5)
         before = {n: v.clone() for n, v in generator.state_dict().items()}
@@ -190,6 +194,7 @@ class TestOneInterface:
         )
         torch.testing.assert_close(found.images, generator.synthesis(found.w_plus))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("space", list(SPACES))
     def test_searching_from_the_encoders_latents_improves_them(
         self, generator, pictures, trained, space
@@ -331,6 +336,7 @@ class TestFamily:
 
 
 class TestCommand:
+    @pytest.mark.slow
     def test_it_trains_measures_and_stores(self, tmp_path, capsys):
         torch.manual_seed(0)
         config = GeneratorConfig(
@@ -368,6 +374,7 @@ class TestCommand:
         assert "absent" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["human", "toon", "dog", "cat", "wild"])
 def test_shipped_encoders_know_their_domain(name):
     models = family.family("clay")
@@ -380,6 +387,7 @@ def test_shipped_encoders_know_their_domain(name):
     assert found.distances.mean() < 0.75 * strangers.mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "relative"), [("toon", "human"), ("wild", "cat")])
 def test_a_shipped_change_is_needed(name, relative):
     models = family.family("clay")

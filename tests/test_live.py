@@ -30,6 +30,8 @@ from sa_helpers.networks import Generator, GeneratorConfig
 from sa_helpers.scales import ScaledDirection, Scales, save_scales
 from sa_helpers.survey import ChannelSurvey, save_survey
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILT = ROOT / "book" / "_build" / "extra" / "live"  # an export takes long, so the site's is used
 SHIPPED = family("clay")

@@ -236,6 +236,7 @@ def test_manifold_scores_agree_with_torch_fidelity() -> None:
 # ------------------------------------------------------------------- perceptual distance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trunk", ["alex", "vgg"])
 def test_shift_tolerant_distances_equal_those_of_their_package(
     trunk: str, monkeypatch: pytest.MonkeyPatch
@@ -459,6 +460,7 @@ def test_unusable_features_are_refused_with_a_remedy() -> None:
         manifold_scores(good, good, num_neighbors=5)
 
 
+@pytest.mark.slow
 def test_importing_metrics_loads_no_other_library() -> None:
     code = (
         "import sys, sa_helpers.metrics; "

@@ -436,6 +436,7 @@ assert torch.equal(compiled(styles, maps), generator.synthesis.render(styles, ma
 """
 
 
+@pytest.mark.slow
 def test_rendering_can_be_traced_without_breaks():
     # In a process of its own: the checks of shapes that tests install cannot be traced.
     done = subprocess.run([sys.executable, "-c", _TRACE], capture_output=True, text=True)

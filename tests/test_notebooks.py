@@ -152,6 +152,7 @@ def test_running_stores_outputs_and_makes_it_current(project, notebook_path):
     assert [path.name for path in notebook_path.parent.iterdir()] == ["one.ipynb"]
 
 
+@pytest.mark.slow
 def test_a_failing_cell_leaves_the_notebook_untouched(project, notebook_path):
     notebook = nbformat.read(notebook_path, as_version=4)
     notebook.cells[2].source = "1 / 0"

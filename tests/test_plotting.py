@@ -164,6 +164,7 @@ def test_missing_column_labels_are_refused(images):
         plotting.image_table([images], column_labels=["a", "b"])
 
 
+@pytest.mark.slow
 def test_figures_are_made_without_pyplot():
     code = (
         "import sys; from sa_helpers.plotting import BookFigure;"

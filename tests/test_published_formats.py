@@ -85,6 +85,7 @@ class TestRoundTrips:
             for name, value in before.state_dict().items():
                 assert torch.equal(after.state_dict()[name], value), name
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("source", [NVIDIA, *ROSINALITY], ids=lambda path: path.stem)
     def test_every_format_goes_through_all_others_and_back(self, tmp_path, source):
         first = load(source).generator
@@ -103,6 +104,7 @@ class TestRoundTrips:
         assert {"g_ema", "latent_avg", "d"} <= content.keys()
         assert content["g_ema"]["conv1.conv.weight"].shape == (1, 6, 6, 3, 3)
 
+    @pytest.mark.slow
     def test_the_command_line_describes_and_converts(self, tmp_path, capsys):
         assert main(["describe", str(NVIDIA), "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["generator"]["img_resolution"] == 32
@@ -169,6 +171,7 @@ HOSTILE = {
 
 
 class TestHostileFiles:
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", list(HOSTILE))
     @pytest.mark.parametrize("reader", [load, describe], ids=["load", "describe"])
     def test_they_are_refused_and_nothing_runs(self, tmp_path, marker, name, reader):
@@ -211,6 +214,7 @@ class TestHostileFiles:
 SOURCES = {path.name: path.read_bytes() for path in (NVIDIA, ROSINALITY[0])}
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60,
     deadline=None,

@@ -64,6 +64,7 @@ def config_f(img_resolution: int) -> Generator:
     return Generator(config)
 
 
+@pytest.mark.slow
 @on_linux
 def test_loading_takes_less_than_twice_the_file_and_describing_nothing(tmp_path):
     generator = config_f(64)
@@ -189,6 +190,7 @@ BOMBS: dict[str, Callable[[Path], bytes]] = {
 UNREAD = {"a nested storage beyond all", "sizes beyond all"}
 
 
+@pytest.mark.slow
 @on_linux
 @pytest.mark.parametrize("reader", ["load", "describe"])
 def test_bombs_fill_no_memory_and_take_no_time(tmp_path, reader):

@@ -10,6 +10,8 @@ from sa_helpers import checkpoints
 from sa_helpers.finetuning import queue, widen
 from sa_helpers.finetuning.recipes import read_recipes
 
+pytestmark = pytest.mark.slow
+
 RECIPES = """
 [defaults]
 batch_size = 4

@@ -120,6 +120,7 @@ class TestRebuild:
         options = ["--ship", "--num-threads", "1", "--num-quality-images", "8"]
         return rebuild.main([*names, "--family", "tiny", "--runs", str(folder), *options])
 
+    @pytest.mark.slow
     def test_a_family_is_made_shipped_opened_and_made_again_alike(self, models, capsys):
         assert self.make(models, "runs") == 0
         made = family.family(models)
@@ -136,6 +137,7 @@ class TestRebuild:
         assert (models / "child.safetensors").read_bytes() == first
         assert "hours of training" in capsys.readouterr().out
 
+    @pytest.mark.slow
     def test_a_finished_run_is_left_as_it_is(self, models, capsys):
         self.make(models, "runs", "parent")
         capsys.readouterr()
@@ -145,12 +147,14 @@ class TestRebuild:
         assert capsys.readouterr().out.count("finished before") == 2
         assert {p: p.stat().st_mtime_ns for p in runs.rglob("*") if p.is_file()} == before
 
+    @pytest.mark.slow
     def test_a_shipped_model_is_not_judged_again(self, models, capsys):
         self.make(models, "runs", "parent")
         assert "shipped: " in capsys.readouterr().out
         self.make(models, "runs", "parent")
         assert "shipped: " not in capsys.readouterr().out
 
+    @pytest.mark.slow
     def test_a_model_lost_after_the_last_state_is_written_again(self, models):
         self.make(models, "runs", "parent")
         weights = models.parent.parent / "runs" / "parent" / "model.safetensors"
@@ -159,6 +163,7 @@ class TestRebuild:
         assert self.make(models, "runs", "parent") == 0
         assert weights.read_bytes() == content
 
+    @pytest.mark.slow
     def test_an_interrupted_shipment_is_made_up_for(self, models, monkeypatch, capsys):
         assert self.make(models, "runs", "parent") == 0
         real, calls = checkpoints.save_model, []
@@ -177,6 +182,7 @@ class TestRebuild:
         made = family.family(models)
         assert [kimg for kimg, _ in made.snapshots("child")] == [0.008, 0.016]
 
+    @pytest.mark.slow
     def test_a_damaged_run_is_not_shipped(self, models):
         self.make(models, "runs", "parent")
         shipped = (models / "parent.safetensors").read_bytes()
@@ -197,6 +203,7 @@ class TestRebuild:
         assert rebuild.main(["--family", "nowhere"]) == 1
 
 
+@pytest.mark.slow
 def test_records_hold_how_long_origins_took(models):
     TestRebuild().make(models, "runs", "parent")
     record = read_record(models / "parent")

@@ -112,6 +112,7 @@ class TestScores:
 
 
 class TestTraining:
+    @pytest.mark.slow
     def test_a_pose_can_be_learned_and_read_in_degrees(self):
         settings = ReaderSettings(num_images=320, num_epochs=8, batch_size=32)
         lines = []
@@ -123,6 +124,7 @@ class TestTraining:
         assert scores["yaw_deg"]["correlation"] > 0.8
         assert read["yaw_deg"].std() > 5, "degrees, not standardised numbers"
 
+    @pytest.mark.slow
     def test_regions_can_be_learned(self):
         settings = ReaderSettings(num_images=128, num_epochs=6, batch_size=16)
         network = train_segmenter(["human"], settings, report=lambda _: None)

@@ -12,6 +12,8 @@ from sa_helpers.family import replicates
 from sa_helpers.finetuning.rebuild import MODELS
 from sa_helpers.survey import load_survey
 
+pytestmark = pytest.mark.slow
+
 KIMG = 24.0
 
 

@@ -15,6 +15,8 @@ from sa_helpers.finetuning import run as running
 from sa_helpers.finetuning.command_line import main
 from sa_helpers.runtime import load_state, save_state
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def quick_features(monkeypatch, tmp_path):
