@@ -1,6 +1,6 @@
 /** Bundles the app into the folder that is given, beside the models and the graphs. */
 
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
@@ -13,6 +13,9 @@ const runtime = gzipSync(readFileSync(wasm), { level: 9 });
 manifest.runtime = { file: "ort.wasm.gz", bytes: runtime.length };
 writeFileSync(`${folder}/${manifest.runtime.file}`, runtime);
 writeFileSync(`${folder}/manifest.json`, JSON.stringify(manifest));
+
+// Parts are called by their content, so those of earlier builds would stay.
+for (const name of readdirSync(folder)) if (/^part-.*\.js$/.test(name)) rmSync(`${folder}/${name}`);
 
 await build({
   entryPoints: {
