@@ -10,6 +10,7 @@ import io
 import itertools
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -149,9 +150,14 @@ def _decoded(stream: BinaryIO, path: Path, max_pixels: int) -> Image.Image:
 
 @contextlib.contextmanager
 def _explaining(path: Path) -> Iterator[None]:
-    """Around Pillow only: whatever a broken file makes go wrong in it is one error."""
+    """Around Pillow only: whatever a broken file makes go wrong in it is one error.
+
+    Its remarks on metadata that it could not read do no harm to the picture.
+    """
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            yield
     except MemoryError as error:
         raise ValueError(
             f"'{shown(path)}' does not fit into the memory. Make it smaller."

@@ -210,7 +210,7 @@ def test_companions_of_other_weights_are_refused(toys, tmp_path, capsys):
     survey = family(toys).survey("human")
     survey.provenance["sha256"] = "another"
     save_survey(toys / "channels" / "human.npz", survey)
-    with pytest.raises(CheckpointError, match="survey of human belongs to other weights"):
+    with pytest.raises(CheckpointError, match="survey of other weights than those of human"):
         write_app_data(family(toys), tmp_path / "app")
     (toys / "directions" / "human.npz").unlink()
     assert main([str(tmp_path / "app"), "--family", str(toys)]) == 1

@@ -100,7 +100,9 @@ def read_safetensors(span: Span, budget: Budget) -> tuple[dict[str, StoredTensor
 def with_metadata(content: bytes, metadata: Mapping[str, str]) -> tuple[bytes, memoryview]:
     """Give a safetensors file metadata: returns its new beginning, and the numbers that follow."""
     length = int.from_bytes(content[:8], "little")
-    header = {"__metadata__": dict(metadata), **json.loads(content[8 : 8 + length])}
+    tensors = json.loads(content[8 : 8 + length])
+    tensors.pop("__metadata__", None)
+    header = {"__metadata__": dict(metadata), **tensors}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # numbers begin at multiples of eight
     return len(text).to_bytes(8, "little") + text, memoryview(content)[8 + length :]

@@ -62,23 +62,32 @@ def load_network(
     Raises:
         CheckpointError: A missing or damaged file, or one of another kind; or what `make` raises.
     """
+    try:
+        return _load(path, kind=kind, make=make)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{path} is no {kind} of this package ({error}) Expected a file that save_{kind} "
+            f"wrote. {remedy}"
+        ) from error
+
+
+def _load(
+    path: Path, *, kind: str, make: Callable[[dict[str, Any]], Network]
+) -> tuple[Network, dict[str, Any]]:
     # The network is for all callers, also for those that need its gradients.
     with torch.inference_mode(False), open_span(path) as span:
         budget = Budget(path)
         tensors, metadata = read_safetensors(span, budget)
         if kind not in metadata:
-            raise CheckpointError(
-                f"{path} is no {kind} of this package; expected a file that save_{kind} wrote. "
-                f"{remedy}"
-            )
+            raise CheckpointError(f"{path} holds no {kind}.")
         meaning = parse_text(metadata[kind], path, budget)
         record = meaning.get("record") if isinstance(meaning, dict) else None
         if not isinstance(record, dict):
-            raise CheckpointError(f"{path} lacks the record of its {kind}. {remedy}")
-        network = _made(meaning, path, make=make, remedy=remedy, num_bytes=span.length)
-        _require_shapes(network, tensors, path, remedy=remedy)
+            raise CheckpointError(f"{path} lacks the record of its {kind}.")
+        network = _made(meaning, path, make=make, num_bytes=span.length)
+        _require_shapes(network, tensors, path)
         state = {name: stored.read() for name, stored in tensors.items()}
-    _require_finite(state, path, remedy=remedy)
+    _require_finite(state, path)
     network.load_state_dict(state)
     return network.eval().requires_grad_(False), record
 
@@ -88,7 +97,6 @@ def _made(
     path: Path,
     *,
     make: Callable[[dict[str, Any]], Network],
-    remedy: str,
     num_bytes: int,
 ) -> Network:
     """Build a network of any weights, but of no more than the file can have."""
@@ -98,7 +106,7 @@ def _made(
         nonlocal left
         left -= 0 if parameter is None else parameter.nbytes
         if left < 0:
-            raise CheckpointError(f"{path} describes a network that is larger than it. {remedy}")
+            raise CheckpointError(f"{path} describes a network that is larger than it.")
 
     handle = register_module_parameter_registration_hook(pay)
     try:
@@ -108,26 +116,24 @@ def _made(
         raise
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
         raise CheckpointError(
-            f"{path} describes no network that this release knows ({shown(e)}). {remedy}"
+            f"{path} describes no network that this release knows ({shown(e)})."
         ) from e
     finally:
         handle.remove()
 
 
-def _require_shapes(
-    network: nn.Module, tensors: Mapping[str, StoredTensor], path: Path, *, remedy: str
-) -> None:
+def _require_shapes(network: nn.Module, tensors: Mapping[str, StoredTensor], path: Path) -> None:
     expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     given = {name: stored.shape for name, stored in tensors.items()}
     if expected != given:
         names = sorted(n for n in {*expected, *given} if expected.get(n) != given.get(n))
         raise CheckpointError(
             f"{path} has other weights than it describes: {shown(names[0])} and {len(names) - 1} "
-            f"more. {remedy}"
+            f"more."
         )
 
 
-def _require_finite(state: Mapping[str, Tensor], path: Path, *, remedy: str) -> None:
+def _require_finite(state: Mapping[str, Tensor], path: Path) -> None:
     for name, value in state.items():
         if not is_finite(value):
-            raise CheckpointError(f"{path} holds NaN or infinity in {shown(name)}. {remedy}")
+            raise CheckpointError(f"{path} holds NaN or infinity in {shown(name)}.")

@@ -15,7 +15,6 @@ from safetensors.torch import save
 
 from sa_helpers import networks
 from sa_helpers.channels import NO_REGION
-from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.directions import channel_sigmas
 from sa_helpers.family import Family
 from sa_helpers.images import encode_jpeg, resize, to_uint8
@@ -184,11 +183,6 @@ def _directions(models: Family) -> list[dict[str, Any]]:
 def _channels(models: Family) -> list[dict[str, Any]]:
     """All style channels of the parent, with what its survey says of those that make features."""
     survey = models.survey(models.parent_name)
-    if survey.provenance.get("sha256") != models.sha256(models.parent_name):
-        raise CheckpointError(
-            f"The survey of {models.parent_name} belongs to other weights. Make it again with "
-            f"`python -m sa_helpers.family survey {models.name} {models.parent_name}`."
-        )
     regions = dict(zip(survey.found.names, survey.found.localized(), strict=True))
     factors = [_strongest(survey.factors, row) for row in survey.effects]
     strongest = dict(zip(survey.found.names, factors, strict=True))

@@ -45,7 +45,7 @@ def _check_channels(channels: Mapping[int, int], img_resolution: int) -> None:
     expected = block_resolutions(img_resolution)
     given = channels if isinstance(channels, Mapping) else {}
     missing = [r for r in expected if r not in given]
-    if missing or len(given) > len(expected):
+    if missing or len(given) > len(block_resolutions(_MAX_RESOLUTION)):
         raise ValueError(
             f"channels gives {len(given)} numbers of feature maps, and none for resolutions "
             f"{missing}; expected one for each of {expected}."
