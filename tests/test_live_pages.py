@@ -330,14 +330,7 @@ def test_pages_without_live_models_have_nothing_of_them():
     assert soup_of(PLAYGROUND).select("script[src$='live/playground.js']")
 
 
-def test_the_policy_allows_no_foreign_host_and_no_inline_handler(visit):  # noqa: F811
-    [tag] = soup_of(PLAYGROUND).select("meta[http-equiv='Content-Security-Policy']")
-    rules = dict(rule.strip().split(" ", 1) for rule in tag["content"].split(";"))
-    assert rules["default-src"] == "'self'"
-    assert "'wasm-unsafe-eval'" in rules["script-src"]
-    assert "'unsafe-inline'" not in rules["script-src"]
-    assert "'unsafe-eval'" not in rules["script-src"].replace("'wasm-unsafe-eval'", "")
-    assert "http" not in tag["content"]
+def test_the_policy_that_the_site_is_served_with_stops_inline_handlers(visit):  # noqa: F811
     page, _ = visit(PLAYGROUND)
     page.evaluate(
         """() => {
