@@ -294,7 +294,7 @@ def test_wrong_descriptions(saved, changes, words):
         ("z_dim", 4.5),
         ("img_channels", 10**9),
         ("channels", {"4": 4, "8": "3"}),
-        ("channels", {"4": 4, "8": 3, "16": 3}),
+        ("channels", {"4": 4, "16": 3}),
     ],
 )
 def test_settings_are_checked_before_anything_is_built(saved, key, value):
@@ -383,7 +383,7 @@ class TestSmallNetworks:
     def test_nan_is_refused(self, tmp_path, value):
         layer = nn.Linear(2, 3)
         layer.bias.data[1] = value
-        with pytest.raises(CheckpointError, match=r"small.*NaN .* in bias\. Make it again"):
+        with pytest.raises(CheckpointError, match=r"small.*NaN .* in bias\..*Make it again"):
             self.load(self.saved(tmp_path, layer))
 
     @pytest.mark.parametrize("columns", [10**9, 10**30, -1, "2", None, 3])
