@@ -24,6 +24,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 from bs4 import BeautifulSoup, NavigableString, Tag
@@ -231,7 +232,10 @@ def setup_kernel(notebook: IPyNbFile) -> None:
     """Start a notebook's kernel; with SA_PERTURB_WEIGHTS, all weights are a little wrong in it."""
     start_kernel(notebook)
     if os.environ.get("SA_PERTURB_WEIGHTS"):
-        _run_silently(notebook.kernel, "import perturbed_weights")
+        # The kernel runs in the notebook's folder, where a relative PYTHONPATH does not hold.
+        tests = str(Path(__file__).resolve().parent)
+        code = f"import sys; sys.path.append({tests!r}); import perturbed_weights"
+        _run_silently(notebook.kernel, code)
 
 
 def _run_silently(kernel: RunningKernel, code: str) -> None:

@@ -182,13 +182,25 @@ def test_a_tolerance_needs_a_reason_and_known_keys():
 def run_nbval(
     folder: Path, source: str, stored: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a notebook of one cell by nbval with the plugin."""
+    """Run a notebook of one cell by nbval with the plugin, as the Makefile does from its folder."""
     cell = new_code_cell(source, execution_count=1, outputs=[text(stored)])
-    nbformat.write(new_notebook(cells=[cell]), folder / "one.ipynb")
+    (folder / "notebooks").mkdir(exist_ok=True)
+    nbformat.write(new_notebook(cells=[cell]), folder / "notebooks" / "one.ipynb")
     plugin = ["-p", "compare_outputs", "--nbval", "--nbval-current-env", "-q", "-o", "addopts="]
-    command = [sys.executable, "-m", "pytest", *plugin, "one.ipynb", "-p", "no:cacheprovider"]
-    path = os.pathsep.join([str(ROOT / "tests"), str(ROOT)])
-    environment |= {"PYTHONPATH": path, "PATH": "", "HOME": str(folder)}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *plugin,
+        "notebooks/one.ipynb",
+        "-p",
+        "no:cacheprovider",
+    ]
+    environment |= {
+        "PYTHONPATH": os.path.relpath(ROOT / "tests", folder),
+        "PATH": "",
+        "HOME": str(folder),
+    }
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

@@ -620,6 +620,7 @@ class TestRun:
             assert killed.keys() == whole.keys()
             assert all(torch.equal(killed[weight], whole[weight]) for weight in whole)
 
+    @pytest.mark.slow
     def test_other_settings_do_not_continue_a_run(self, finished_run, image_folder, capsys):
         arguments = [*run_arguments(finished_run, image_folder), "--learning-rate", "0.1"]
         assert main(arguments) == 1

@@ -185,6 +185,7 @@ class TestTraining:
 
 
 class TestOneInterface:
+    @pytest.mark.slow
     def test_an_encoder_alone_takes_no_steps(self, generator, pictures, trained):
         targets = images.from_uint8(pictures[:3])
         found = invert(targets, generator, space="w", method="encoder", encoder=trained)

@@ -17,6 +17,8 @@ from sa_helpers.checkpoints import CheckpointError, convert, describe, load, to_
 from sa_helpers.checkpoints.__main__ import main
 from sa_helpers.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[Generator, Discriminator]:

@@ -46,6 +46,8 @@ from sa_helpers.checkpoints import (
 )
 from sa_helpers.checkpoints.__main__ import main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def pair() -> tuple[nn.Module, nn.Module]:

@@ -32,6 +32,8 @@ from sa_helpers.checkpoints import CheckpointError, convert, describe, load, sav
 from sa_helpers.networks import Encoder, EncoderConfig
 from sa_helpers.networks.filters import upsampling_conv
 
+pytestmark = pytest.mark.slow
+
 
 def assert_same(network: nn.Module, other: nn.Module, *, atol: float = 0.0) -> None:
     assert network.config == other.config
@@ -257,7 +259,6 @@ def published_encoder(state: dict[str, Tensor], images: Tensor, *, is_offset: bo
 
 
 class TestEncoders:
-    @pytest.mark.slow
     @torch.no_grad()
     @pytest.mark.parametrize("is_offset", [True, False], ids=["e4e", "pSp"])
     @pytest.mark.parametrize("is_namespace", [True, False], ids=["namespace", "dict"])
@@ -276,7 +277,6 @@ class TestEncoders:
         assert_equal_up_to_rounding(w_plus, expected)
         assert model.generator.synthesis(w_plus).shape == (2, 3, 32, 32)
 
-    @pytest.mark.slow
     def test_an_encoder_goes_through_our_own_format(self, folder):
         generator, _ = make_pair()
         encoder = make_encoder(generator, is_offset=True)
@@ -295,7 +295,6 @@ class TestEncoders:
         output_layer = 512 * 7 * 7 * 512 + 512 + 2 * (512 + 512)
         assert body + output_layer == 43_797_696
 
-    @pytest.mark.slow
     def test_an_encoder_of_another_kind_is_named(self, folder):
         generator, _ = make_pair()
         path = encoder_file(folder / "e.pt", generator, make_encoder(generator, is_offset=True))
@@ -362,7 +361,6 @@ def sources() -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in (*paths, folder / "old")}
 
 
-@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(data=st.data())
 def test_mutated_files_load_or_are_refused_and_nothing_else(data):

@@ -237,6 +237,7 @@ for name, task in tasks.items():
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_names_the_path_and_the_room(tmp_path):
     """A limit on the size of files stands in for the disk: the system refuses to write on."""
     done = subprocess.run(

@@ -158,6 +158,7 @@ class TestTranslator:
 
 
 class TestTraining:
+    @pytest.mark.slow
     def test_it_learns_the_colour_of_the_target_and_keeps_places(self):
         red, blue = Squares((1.0, -1.0, -1.0)), Squares((-1.0, -1.0, 1.0))
         settings = dataclasses.replace(TINY, total_kimg=1.2, batch_size=4, learning_rate=2e-3)

@@ -52,18 +52,28 @@ export function blend(
   for (const [name, start] of base) {
     const schedule = scheduleOf(picture, name);
     const data = reused?.get(name)?.data ?? new Float32Array(start.data.length);
-    data.set(start.data);
+    let sum = start.data; // the first term reads it in passing, which saves copying it
     for (const term of picture.terms) {
+      const amount = schedule * term.amount;
+      if (amount === 0) continue;
       const end = models(term.model).get(name) as Tensor;
-      addDifference(data, start.data, end.data, schedule * term.amount);
+      addDifference(data, sum, start.data, end.data, amount);
+      sum = data;
     }
+    if (sum !== data) data.set(sum);
     result.set(name, { dims: start.dims, data });
   }
   return result;
 }
 
-function addDifference(sum: Float32Array, start: Float32Array, end: Float32Array, amount: number) {
-  if (amount === 0) return;
-  for (let i = 0; i < sum.length; i++)
-    sum[i] = (sum[i] as number) + amount * ((end[i] as number) - (start[i] as number));
+/** result = sum + amount · (end − start); result may be sum. */
+function addDifference(
+  result: Float32Array,
+  sum: Float32Array,
+  start: Float32Array,
+  end: Float32Array,
+  amount: number,
+) {
+  for (let i = 0; i < result.length; i++)
+    result[i] = (sum[i] as number) + amount * ((end[i] as number) - (start[i] as number));
 }
