@@ -626,6 +626,7 @@ class TestRun:
         assert main(arguments) == 1
         assert "learning_rate: 0.002 there, 0.1 now" in capsys.readouterr().err
 
+    @pytest.mark.slow
     def test_a_run_may_grow_longer_only_before_its_learning_rate_falls(
         self, tmp_path, image_folder, capsys
     ):

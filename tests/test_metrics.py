@@ -358,6 +358,7 @@ def _offline(*_: object, **__: object) -> None:
     raise urllib.error.URLError("no internet")
 
 
+@pytest.mark.slow
 def test_lpips_runs_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     import torchvision
 

@@ -29,6 +29,7 @@ def difference(images: torch.Tensor, expected: np.ndarray) -> float:
 
 
 class TestParity:
+    @pytest.mark.slow
     @torch.no_grad()
     def test_nvidia_images_and_logits(self):
         model, expected = load(NVIDIA), np.load(FIXTURES / "nvidia_ada_32.npz")
@@ -53,6 +54,7 @@ class TestParity:
             images = model.generator(z, truncation_psi=0.5)
             assert difference(images, expected["img_psi05"]) < 1e-4
 
+    @pytest.mark.slow
     def test_a_description_needs_no_weights(self):
         told = describe(NVIDIA).to_dict()
         assert told["generator"]["img_resolution"] == 32

@@ -134,6 +134,7 @@ class TestTraining:
         assert ious["background"] > 0.8
         assert ious["skin"] > 0.4
 
+    @pytest.mark.slow
     def test_equal_settings_give_equal_weights(self):
         torch.manual_seed(5)
         first = train_attributes("toon", SMALL, report=lambda _: None)
@@ -174,6 +175,7 @@ class TestStorage:
             with pytest.raises(CheckpointError, match="save_reader"):
                 load_reader(tmp_path / name)
 
+    @pytest.mark.slow
     def test_the_command_trains_scores_and_stores(self, tmp_path, capsys):
         path = tmp_path / "human.safetensors"
         options = ["--num-images", "24", "--num-epochs", "1", "--batch-size", "8"]

@@ -145,6 +145,7 @@ class TestState:
         with pytest.raises(ValueError, match="digest does not match"):
             load_state(tmp_path / "state.pt", keys=self.STATE)
 
+    @pytest.mark.slow
     def test_no_flipped_or_missing_byte_is_overlooked(self, tmp_path):
         path = tmp_path / "state.pt"
         save_state(path, self.STATE)

@@ -73,6 +73,7 @@ def test_gradients_are_small_differences(generator, attributes):
         assert gradients[:, names.index(name)] == pytest.approx(differences, abs=0.03 * scale)
 
 
+@pytest.mark.slow
 def test_a_survey_covers_all_channels_and_names_what_it_saw(survey, attributes):
     assert survey.factors == attributes.coding.output_names
     assert survey.effects.shape == (len(survey.found.names), len(survey.factors))
@@ -167,6 +168,7 @@ class TestFiles:
         with pytest.raises(CheckpointError, match="family survey"):
             load_survey(tmp_path / "absent.npz")
 
+    @pytest.mark.slow
     def test_no_flipped_byte_ends_in_another_error(self, survey, tmp_path):
         path = save_survey(tmp_path / "s.npz", survey)
         whole = path.read_bytes()
@@ -177,6 +179,7 @@ class TestFiles:
                 load_survey(path)
 
 
+@pytest.mark.slow
 def test_a_family_surveys_its_models_once(generator, attributes, segmenter, tmp_path, capsys):
     record = {"data": {"kind": "clay", "domain": "human"}, "kimg": 1}
     save_model(tmp_path / "mine", generator, record=record)

@@ -201,6 +201,7 @@ class TestClay:
         assert "made again" in caplog.text
 
 
+@pytest.mark.slow
 def test_the_limit_is_stated_where_images_are_read(tmp_path):
     Image.new("1", (9000, 9000)).save(tmp_path / "large.png")
     with pytest.raises(ValueError, match=r"81\.0 Mpx.*324 MB.*at most 64 Mpx, 256 MB.*max_pixels"):

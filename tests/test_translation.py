@@ -170,6 +170,7 @@ class TestTraining:
         assert float(inside[2]) > float(inside[0]), "squares are still red"
         assert float(inside[2]) > float(outside[2]) + 0.5, "squares have moved"
 
+    @pytest.mark.slow
     def test_a_training_that_was_stopped_ends_as_one_that_was_not(self, tmp_path):
         red, blue = Squares((1.0, -1.0, -1.0)), Squares((-1.0, -1.0, 1.0))
         whole = train_translator(red, blue, TINY, **quiet)
@@ -307,6 +308,7 @@ class TestSearches:
         with pytest.raises(CheckpointError, match="inversion search"):
             load_latents(tmp_path / "dog.npz")
 
+    @pytest.mark.slow
     def test_the_command_stores_and_the_family_opens_what_belongs_to_its_weights(self, tmp_path):
         model = tmp_path / "dog"
         drawing_64_px = tiny_generator({4: 8, 8: 8, 16: 8, 32: 6, 64: 4})
@@ -328,6 +330,7 @@ class TestCommand:
     def own_cache(self, tmp_path, monkeypatch):
         monkeypatch.setenv("SA_CACHE_DIR", str(tmp_path / "cache"))
 
+    @pytest.mark.slow
     def test_it_trains_and_leaves_no_state_behind(self, tmp_path):
         path = tmp_path / "dog_cat.safetensors"
         options = ["--num-images", "4", "--total-kimg", "0.004", "--width", "4"]
@@ -345,6 +348,7 @@ class TestCommand:
         assert "unicorn" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source_name", "target_name"), [("dog", "cat"), ("cat", "dog")])
 def test_shipped_translators_keep_the_pose(source_name, target_name):
     models = family.family("clay")
@@ -354,6 +358,7 @@ def test_shipped_translators_keep_the_pose(source_name, target_name):
     assert np.corrcoef(read, batch.factors["yaw_deg"])[0, 1] > 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "space"), [("dog", "z"), ("cat", "z"), *(("human", space) for space in SPACES)]
 )
