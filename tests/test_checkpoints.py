@@ -295,6 +295,7 @@ def test_wrong_descriptions(saved, changes, words):
         ("img_channels", 10**9),
         ("channels", {"4": 4, "8": "3"}),
         ("channels", {"4": 4, "16": 3}),
+        ("channels", {"4": 4, "8": 3, "16": 3}),
     ],
 )
 def test_settings_are_checked_before_anything_is_built(saved, key, value):

@@ -25,6 +25,7 @@ from sa_helpers.networks import (
     style_layers,
     truncate,
 )
+from sa_helpers.networks.config import block_resolutions
 from sa_helpers.networks.convolution import conv2d, conv_transpose2d
 from sa_helpers.networks.discriminator import append_minibatch_std
 from sa_helpers.networks.filters import (
@@ -154,7 +155,9 @@ class TestSamplesStayTheSame:
 
 class TestStyles:
     # Layers and channels of config-f as StyleSpace counts them.
-    CONFIG_F = {r: min(512, 32768 // r) for r in (4, 8, 16, 32, 64, 128, 256, 512, 1024)}
+    @staticmethod
+    def config_f(img_resolution):
+        return {r: min(512, 32768 // r) for r in block_resolutions(img_resolution)}
 
     @pytest.mark.parametrize(
         ("resolution", "num_layers", "num_channels"),
@@ -163,7 +166,7 @@ class TestStyles:
     def test_layers_of_config_f(self, resolution, num_layers, num_channels):
         config = GeneratorConfig(
             img_resolution=resolution,
-            channels=self.CONFIG_F,
+            channels=self.config_f(resolution),
             z_dim=512,
             w_dim=512,
             num_mapping_layers=8,

@@ -44,11 +44,11 @@ def _check_resolution(img_resolution: int) -> None:
 def _check_channels(channels: Mapping[int, int], img_resolution: int) -> None:
     expected = block_resolutions(img_resolution)
     given = channels if isinstance(channels, Mapping) else {}
-    missing = [r for r in expected if r not in given]
-    if missing or len(given) > len(block_resolutions(_MAX_RESOLUTION)):
+    if given.keys() != set(expected):
+        missing = [r for r in expected if r not in given]
         raise ValueError(
             f"channels gives {len(given)} numbers of feature maps, and none for resolutions "
-            f"{missing}; expected one for each of {expected}."
+            f"{missing}; expected one for each of {expected} and no others."
         )
     for resolution in expected:
         check_count(given[resolution], what=f"channels[{resolution}]", high=_MAX_SIZE)
