@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sa_helpers.channels.survey import ChannelSurvey, load_survey
 from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.editing.scales import Scales, load_scales
 from sa_helpers.inversion import FoundLatents, LatentEncoder, load_encoder, load_latents
 from sa_helpers.recognition import VIEWS, AttributeNetwork, Segmenter, load_reader, put_right
 from sa_helpers.runtime import version_of
-from sa_helpers.scales import Scales, load_scales
-from sa_helpers.survey import ChannelSurvey, load_survey
 from sa_helpers.translation import Translator, load_translator
 
 _HOW = "Train one with `python -m sa_helpers.recognition {kind} {path} {domain}`."

@@ -8,16 +8,16 @@ from typing import Any
 
 from sa_helpers import checkpoints
 from sa_helpers.blending import weight_change
+from sa_helpers.channels.survey import ChannelSurvey, load_survey
 from sa_helpers.checkpoints import CheckpointError, LoadedModel
 from sa_helpers.checkpoints.own_format import model_files
+from sa_helpers.editing.scales import Scales
 from sa_helpers.family import companions
 from sa_helpers.family.downloads import DownloadError, download
 from sa_helpers.family.listing import Listing
 from sa_helpers.inversion import FoundLatents, ImageEncoder
 from sa_helpers.networks import Encoder, Generator
 from sa_helpers.runtime import shown, version_of
-from sa_helpers.scales import Scales
-from sa_helpers.survey import ChannelSurvey, load_survey
 from sa_helpers.translation import Translator
 
 WEIGHTS = ".safetensors"
@@ -179,7 +179,7 @@ class Family:
 
         Args:
             name: Of the model.
-            space: That was searched, one of `inversion.SPACES`.
+            space: That was searched, one of `latents.SPACES`.
 
         Raises:
             ValueError: No such model.

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from sa_helpers.channels.survey import ChannelSurvey, save_survey, survey_channels, with_provenance
 from sa_helpers.checkpoints import CheckpointError
-from sa_helpers.family.companions import scales_path, survey_path
-from sa_helpers.family.members import Family
-from sa_helpers.recognition import AttributeNetwork
-from sa_helpers.scales import (
+from sa_helpers.editing.scales import (
     FACTORS,
     LABELLED_SEEDS,
     MEASURED_SEEDS,
@@ -19,8 +17,10 @@ from sa_helpers.scales import (
     measure_scales,
     save_scales,
 )
-from sa_helpers.scales import TRUNCATION_PSI as SCALES_PSI
-from sa_helpers.survey import ChannelSurvey, save_survey, survey_channels, with_provenance
+from sa_helpers.editing.scales import TRUNCATION_PSI as SCALES_PSI
+from sa_helpers.family.companions import scales_path, survey_path
+from sa_helpers.family.members import Family
+from sa_helpers.recognition import AttributeNetwork
 
 TRUNCATION_PSI = 0.7
 

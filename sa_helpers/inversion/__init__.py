@@ -14,12 +14,10 @@ from sa_helpers.inversion.encoding import ImageEncoder, encode
 from sa_helpers.inversion.latent_encoder import LatentEncoder, LatentEncoderConfig
 from sa_helpers.inversion.optimisation import METHODS, Inversion, InversionSettings, invert
 from sa_helpers.inversion.searching import FoundLatents, load_latents, save_latents, search_many
-from sa_helpers.inversion.spaces import SPACES, LatentSpace
 from sa_helpers.inversion.storage import load_encoder, save_encoder
 
 __all__ = [
     "METHODS",
-    "SPACES",
     "AdaptedEncoder",
     "EncoderSettings",
     "FoundLatents",
@@ -28,7 +26,6 @@ __all__ = [
     "InversionSettings",
     "LatentEncoder",
     "LatentEncoderConfig",
-    "LatentSpace",
     "encode",
     "invert",
     "load_encoder",

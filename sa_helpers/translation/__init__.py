@@ -7,10 +7,8 @@ the learned baseline (`train_translator`, `python -m sa_helpers.translation`).
 
 from sa_helpers.translation.latents import (
     Translation,
-    carry_latents,
     mix_with_reference,
     switch_layer_of,
-    synthesise,
     translate,
 )
 from sa_helpers.translation.storage import load_translator, save_translator
@@ -23,12 +21,10 @@ __all__ = [
     "Translation",
     "Translator",
     "TranslatorConfig",
-    "carry_latents",
     "load_translator",
     "mix_with_reference",
     "save_translator",
     "switch_layer_of",
-    "synthesise",
     "train_translator",
     "translate",
 ]
