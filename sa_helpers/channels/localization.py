@@ -51,8 +51,8 @@ def overlap_scores(
 ) -> Float[ndarray, "channels num_regions"]:
     """How well each channel's strongest pixels coincide with each region; 0 for absent regions.
 
-    With M a region and G the |M| pixels in which the channel acts most, the score is
-    |G and M| / |M|^2: the share of the region that is hit, relative to what chance would hit.
+    With M a region and G the ``|M|`` pixels in which the channel acts most, the score is
+    ``|G and M| / |M|^2``: the share of the region that is hit, relative to what chance would hit.
     """
     flat = torch.from_numpy(labels.reshape(-1))
     by_strength = flat[maps.flatten(1).argsort(dim=1, descending=True)]
@@ -86,7 +86,7 @@ class ChannelRegions:
         regions: Names of the regions.
         winners: Index of the region with the best score.
         is_present: Whether the image contains the region.
-        profiles: Mean |derivative| of each channel inside each region, over the images that
+        profiles: Mean ``|derivative|`` of each channel inside each region, over the images that
             contain it; NaN where none does.
     """
 

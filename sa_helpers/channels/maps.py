@@ -40,7 +40,7 @@ def channel_maps(
     batch_size: int = 64,
     dtype: torch.dtype = torch.float32,
 ) -> Float[Tensor, "channels 32 32"]:
-    """Where each channel acts in one image: |d colours / d style|, averaged over the colours.
+    """Where each channel acts in one image: ``|d colours / d style|``, averaged over colours.
 
     The image is averaged down to `GRID` first. The cost grows with the number of channels, not of
     pixels, and late channels cost less than early ones.

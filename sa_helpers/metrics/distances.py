@@ -25,8 +25,8 @@ def frechet_distance(
 ) -> float:
     """Compare two sets by the Gaussians with their means and covariances.
 
-    |mu_a - mu_b|^2 + tr(C_a) + tr(C_b) - 2 tr((C_a C_b)^(1/2)), where the last trace is the sum of
-    the singular values of F_a F_b' for any factors F'F = C. No matrix square root is taken, so
+    ``|mu_a - mu_b|^2 + tr(C_a) + tr(C_b) - 2 tr((C_a C_b)^(1/2))``, where the last trace is the sum
+    of the singular values of F_a F_b' for any factors F'F = C. No matrix square root is taken, so
     fewer images than features are no problem for the arithmetic. They are one for the
     statistics: the distance shrinks with more images, so compare equal counts only.
 
