@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from sa_helpers import clay
-from sa_helpers.clay import primitives as P
-from sa_helpers.clay.geometry import frame_along
-from sa_helpers.clay.rendering import render_scenes
-from sa_helpers.clay.scene import Scene, Style, rotation
+from sa_helpers.clay.engine import Scene, Style, rotation
+from sa_helpers.clay.engine import primitives as P
+from sa_helpers.clay.engine.geometry import frame_along
+from sa_helpers.clay.engine.rendering import render_scenes
 
 NUM_SEEDS = 6
 GOLDEN = Path(__file__).parent / "fixtures" / "clay_golden.json"
@@ -294,7 +294,7 @@ def test_unsuitable_requests_say_what_would_suit():
 def test_kernels_compile_without_a_place_for_the_cache(monkeypatch):
     import numba
 
-    from sa_helpers.clay.compiling import compiled
+    from sa_helpers.clay.engine.kernels import compiled
 
     genuine = numba.njit
 

@@ -13,9 +13,9 @@ from sa_helpers.clay import (
     render_factors,
     sample_factors,
 )
-from sa_helpers.clay.dog_ears import disc_width, ear_angle
-from sa_helpers.clay.painting import even_wave, patches, wave
-from sa_helpers.clay.staging import POSE, STAGE
+from sa_helpers.clay.dog.bust import disc_width, ear_angle
+from sa_helpers.clay.engine import POSE, STAGE
+from sa_helpers.clay.engine.painting import even_wave, patches, wave
 
 # Domains that draw a factor from another law than the one they were made from.
 OTHER_LAWS = {

@@ -1,13 +1,12 @@
 """The clay world: busts rendered from known factors, with masks, exact and reproducible by seed.
 
 `render` draws samples, `sample_factors` and `render_factors` let a factor be edited and drawn
-again, `factor_specs` documents every distribution. To add a domain, write a module with `SPECS`
-and `build_scene(factors) -> Scene` and enter both in `rendering.DOMAINS`.
+again, `factor_specs` documents every distribution. To add a domain, write a package whose `DOMAINS`
+holds its factors and what builds a `Scene` from them, and enter it in `samples.PACKAGES`.
 """
 
-from sa_helpers.clay.factors import Factor
-from sa_helpers.clay.regions import REGIONS
-from sa_helpers.clay.rendering import (
+from sa_helpers.clay.engine import REGIONS, Factor
+from sa_helpers.clay.samples import (
     ClayBatch,
     domains,
     factor_specs,

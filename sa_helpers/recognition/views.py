@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from sa_helpers.clay.human_views import SHIFT
+from sa_helpers.clay.human.variants import SHIFT
 
 VIEWS = {"human_right": "human", "human_down": "human", "human_flipped": "human"}
 """Domain that is a view to the domain that it is a view of."""

@@ -1,0 +1,1 @@
+"""Parts that several kinds of animals share: ears, eyes, bodies and muzzles."""
