@@ -312,28 +312,28 @@ class TestFamily:
         return tmp_path
 
     def test_encoders_are_found_by_name_and_belong_to_their_weights(self, zoo, generator):
-        models = family.family(zoo)
-        assert not models.has_encoder("dog")
+        models = family.open_family(zoo)
+        assert not models["dog"].has_encoder
         with pytest.raises(CheckpointError, match=r'"dog".* has no encoder.*Train one'):
-            models.encoder("dog")
+            _ = models["dog"].encoder
         sha256 = checkpoints.load(zoo / "dog").sha256
         record = {"model": {"sha256": sha256}}
-        path = save_encoder(models.encoder_path("dog"), new_encoder(generator), record=record)
-        assert models.has_encoder("dog")
-        assert isinstance(models.encoder("dog"), LatentEncoder)
+        path = save_encoder(models["dog"].encoder_path, new_encoder(generator), record=record)
+        assert models["dog"].has_encoder
+        assert isinstance(models["dog"].encoder, LatentEncoder)
         record["model"]["sha256"] = "of other weights"
         save_encoder(path, new_encoder(generator), record=record)
         with pytest.raises(CheckpointError, match=r"other weights.*inversion encoder"):
-            models.encoder("dog")
+            _ = models["dog"].encoder
 
     def test_a_checkpoints_own_encoder_is_the_models(self, generator, tmp_path):
         torch.manual_seed(0)
         sizes = EncoderConfig(num_ws=generator.num_ws, w_dim=8, width=16)
         own = Encoder(sizes).eval()
         checkpoints.save_model(tmp_path / "ffhq", generator, encoder=own, record={"parent": None})
-        models = family.family(tmp_path)
-        assert models.has_encoder("ffhq")
-        assert isinstance(models.encoder("ffhq"), Encoder)
+        models = family.open_family(tmp_path)
+        assert models["ffhq"].has_encoder
+        assert isinstance(models["ffhq"].encoder, Encoder)
 
 
 class TestCommand:
@@ -358,7 +358,7 @@ class TestCommand:
         assert record["model"]["name"] == "dog"
         assert set(record["held_out"]) == {"w", "z"}
         assert record["settings"]["num_generated"] == 4
-        assert isinstance(family.family(tmp_path).encoder("dog"), LatentEncoder)
+        assert isinstance(family.open_family(tmp_path)["dog"].encoder, LatentEncoder)
         changed = ["encoder", str(path.with_name("pup.safetensors")), *command[2:], *options]
         assert main([*changed, "--origin", str(path), "--rank", "2"]) == 0
         assert load_encoder(path.with_name("pup.safetensors"))[1]["settings"]["rank"] == 2
@@ -378,9 +378,9 @@ class TestCommand:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["human", "toon", "dog", "cat", "wild"])
 def test_shipped_encoders_know_their_domain(name):
-    models = family.family("clay")
-    generator, encoder = models.model(name), models.encoder(name)
-    batch = clay.render(models.domain(name), range(2_000_000, 2_000_006))
+    models = family.open_family("clay")
+    generator, encoder = models[name].generator, models[name].encoder
+    batch = clay.render(models[name].domain, range(2_000_000, 2_000_006))
     targets = images.from_uint8(batch.images)
     found = invert(targets, generator, space="w_plus", method="encoder", encoder=encoder)
     strangers = perceptual_distance(found.images, targets.roll(1, dims=0))
@@ -391,10 +391,10 @@ def test_shipped_encoders_know_their_domain(name):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "relative"), [("toon", "human"), ("wild", "cat")])
 def test_a_shipped_change_is_needed(name, relative):
-    models = family.family("clay")
-    pictures = clay.render(models.domain(name), range(2_000_000, 2_000_040)).images
+    models = family.open_family("clay")
+    pictures = clay.render(models[name].domain, range(2_000_000, 2_000_040)).images
     own, others = (
-        reconstruction_errors(models.encoder(owner), models.model(name), pictures)["w_plus"]
+        reconstruction_errors(models[owner].encoder, models[name].generator, pictures)["w_plus"]
         for owner in (name, relative)
     )
     assert own["perceptual"] < 0.95 * others["perceptual"]

@@ -7,7 +7,7 @@ import torch
 from sa_helpers import scales
 from sa_helpers.checkpoints import CheckpointError, save_model
 from sa_helpers.directions import Direction
-from sa_helpers.family import family
+from sa_helpers.family import open_family
 from sa_helpers.networks import Generator, GeneratorConfig
 from sa_helpers.recognition import AttributeNetwork, Segmenter
 
@@ -118,12 +118,12 @@ def test_scales_of_other_weights_are_refused(tmp_path):
     path = tmp_path / "zoo" / "directions" / "human.npz"
     scales.save_scales(path, scales.Scales({"yaw_deg": row}, {"sha256": "another"}))
     with pytest.raises(CheckpointError, match="measured for other weights than those of human"):
-        family(tmp_path / "zoo").scales()
+        _ = open_family(tmp_path / "zoo").scales
 
 
 def test_shipped_scales_belong_to_the_shipped_parent():
-    models = family("clay")
-    found = models.scales()
+    models = open_family("clay")
+    found = models.scales
     assert {"yaw_deg", "pitch_deg"} <= set(found.directions)
     for row in found.directions.values():
         low, high = row.reach

@@ -11,7 +11,7 @@ from sa_helpers import clay
 from sa_helpers.channels import ChannelRegions, feature_channels
 from sa_helpers.checkpoints import CheckpointError, save_model
 from sa_helpers.directions import channel_effects, channel_sigmas
-from sa_helpers.family import family
+from sa_helpers.family import open_family
 from sa_helpers.family.__main__ import main
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
 from sa_helpers.networks import Generator
@@ -183,25 +183,25 @@ class TestFiles:
 def test_a_family_surveys_its_models_once(generator, attributes, segmenter, tmp_path, capsys):
     record = {"data": {"kind": "clay", "domain": "human"}, "kimg": 1}
     save_model(tmp_path / "mine", generator, record=record)
-    models = family(tmp_path)
+    models = open_family(tmp_path)
     with pytest.raises(ValueError, match="no segmenter"):
-        _ = models.readers("mine").segmenter
+        _ = models["mine"].readers.segmenter
     with pytest.raises(ValueError, match="reads no factors"):
-        _ = models.readers("mine").attributes
+        _ = models["mine"].readers.attributes
     scores = {"yaw_deg": {"correlation": 0.9}, "smile": {"correlation": 0.3}, "hat": {"auc": 1.0}}
     path = tmp_path / "readers" / "human.safetensors"
     save_reader(path, attributes, record={"scores": scores})
-    assert models.readers("mine").attribute_scores == scores
-    assert models.readers("mine").well_read() == {"yaw_deg"}
-    assert not models.has_survey("mine")
+    assert models["mine"].readers.attribute_scores == scores
+    assert models["mine"].readers.well_read() == {"yaw_deg"}
+    assert not models["mine"].has_survey
     record_of = {"domains": ["human"], "scores": {"human": {"skin": 0.9}}}
     save_reader(tmp_path / "readers" / "segmenter_a.safetensors", segmenter, record=record_of)
-    assert models.readers("mine").segmenter_scores == {"skin": 0.9}
+    assert models["mine"].readers.segmenter_scores == {"skin": 0.9}
     arguments = ["survey", str(tmp_path), "--num-images", "2"]
     assert main(arguments) == 0
     path = tmp_path / "channels" / "mine.npz"
-    assert models.has_survey("mine")
-    assert models.survey("mine").provenance["model"] == "mine"
+    assert models["mine"].has_survey
+    assert models["mine"].survey.provenance["model"] == "mine"
     before = path.stat().st_mtime_ns
     assert main(arguments) == 0
     assert path.stat().st_mtime_ns == before, "nothing had changed"
@@ -211,13 +211,15 @@ def test_a_family_surveys_its_models_once(generator, attributes, segmenter, tmp_
     assert str(path) in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", [n for n in family("clay").names if family("clay").has_survey(n)])
+@pytest.mark.parametrize(
+    "name", [n for n in open_family("clay") if open_family("clay")[n].has_survey]
+)
 def test_shipped_surveys_belong_to_their_models(name):
-    clay_family = family("clay")
-    survey = clay_family.survey(name)
-    assert survey.provenance["sha256"] == clay_family.sha256(name)
+    clay_family = open_family("clay")
+    survey = clay_family[name].survey
+    assert survey.provenance["sha256"] == clay_family[name].sha256
     assert survey.found.regions == clay.REGIONS
-    assert survey.factors == clay_family.readers(name).attributes.coding.output_names
+    assert survey.factors == clay_family[name].readers.attributes.coding.output_names
     assert np.isfinite(survey.effects).all()
 
 
@@ -225,19 +227,19 @@ def test_views_of_a_domain_are_read_by_its_reader(generator, attributes, tmp_pat
     for name in ("human", "human_flipped"):
         record = {"data": {"kind": "clay", "domain": name}, "kimg": 1}
         save_model(tmp_path / name, generator, record=record)
-    models = family(tmp_path)
+    models = open_family(tmp_path)
     with pytest.raises(ValueError, match=r'reads no factors of "human_flipped".*human'):
-        _ = models.readers("human_flipped").attributes
+        _ = models["human_flipped"].readers.attributes
     path = tmp_path / "readers" / "human.safetensors"
     save_reader(path, attributes, record={"scores": {"yaw_deg": {"correlation": 0.9}}})
-    plain, viewed = (models.readers(name).attributes for name in ("human", "human_flipped"))
+    plain, viewed = (models[name].readers.attributes for name in ("human", "human_flipped"))
     images = torch.rand(2, 3, 128, 128)
     torch.testing.assert_close(viewed(images.flip(2)), plain(images))
     assert not torch.equal(plain(images.flip(2)), plain(images)), "the file's own is unchanged"
-    assert models.readers("human_flipped").well_read() == {"yaw_deg"}
+    assert models["human_flipped"].readers.well_read() == {"yaw_deg"}
 
 
 def test_a_model_of_photographs_has_no_domain_to_read(tmp_path, generator):
     save_model(tmp_path / "mine", generator, record={"data": {"kind": "folder"}})
     with pytest.raises(ValueError, match="no ground truth"):
-        family(tmp_path).readers("mine")
+        _ = open_family(tmp_path)["mine"].readers

@@ -316,13 +316,13 @@ class TestSearches:
         path = tmp_path / "inversions" / "dog" / "w.npz"
         options = ["--space", "w", "--num-images", "1", "--num-steps", "1", "--num-threads", "1"]
         assert inversion_main(["search", str(path), str(model), "dog", *options]) == 0
-        assert len(family.family(tmp_path).found_latents("dog", space="w").seeds) == 1
+        assert len(family.open_family(tmp_path)["dog"].found_latents(space="w").seeds) == 1
         found = dataclasses.replace(load_latents(path), record={"model_sha256": "of others"})
         save_latents(path, found)
         with pytest.raises(CheckpointError, match="other weights"):
-            family.family(tmp_path).found_latents("dog", space="w")
+            family.open_family(tmp_path)["dog"].found_latents(space="w")
         with pytest.raises(CheckpointError, match="inversion search"):
-            family.family(tmp_path).found_latents("dog", space="z")
+            family.open_family(tmp_path)["dog"].found_latents(space="z")
 
 
 class TestCommand:
@@ -351,10 +351,10 @@ class TestCommand:
 @pytest.mark.slow
 @pytest.mark.parametrize(("source_name", "target_name"), [("dog", "cat"), ("cat", "dog")])
 def test_shipped_translators_keep_the_pose(source_name, target_name):
-    models = family.family("clay")
+    models = family.open_family("clay")
     batch = clay.render(source_name, range(2_000_000, 2_000_024))
     made = models.translator(source_name, target_name)(images.from_uint8(batch.images))
-    read = models.readers(target_name).attributes.read(made)["yaw_deg"]
+    read = models[target_name].readers.attributes.read(made)["yaw_deg"]
     assert np.corrcoef(read, batch.factors["yaw_deg"])[0, 1] > 0.7
 
 
@@ -363,12 +363,12 @@ def test_shipped_translators_keep_the_pose(source_name, target_name):
     ("name", "space"), [("dog", "z"), ("cat", "z"), *(("human", space) for space in SPACES)]
 )
 def test_shipped_searches_found_their_pictures(name, space):
-    models = family.family("clay")
-    found = models.found_latents(name, space=space)
-    again = found.to_inversion(models.model(name))
+    models = family.open_family("clay")
+    found = models[name].found_latents(space=space)
+    again = found.to_inversion(models[name].generator)
     assert (again.space, again.latents.shape) == (space, found.latents.shape)
     few = slice(0, 4)
-    batch = clay.render(models.domain(name), found.seeds[few])
+    batch = clay.render(models[name].domain, found.seeds[few])
     targets = images.from_uint8(batch.images)
     with torch.inference_mode():
         distances = metrics.perceptual_distance(

@@ -9,15 +9,16 @@ regions of a group of domains, and `channels/<model>.npz` tells what the channel
 """
 
 import functools
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.family.members import Member
+from sa_helpers.family.opened import opened
 from sa_helpers.inversion import FoundLatents, LatentEncoder, load_encoder, load_latents
 from sa_helpers.recognition import VIEWS, AttributeNetwork, Segmenter, load_reader, put_right
-from sa_helpers.runtime import version_of
 from sa_helpers.scales import Scales, load_scales
 from sa_helpers.survey import ChannelSurvey, load_survey
 from sa_helpers.translation import Translator, load_translator
@@ -86,7 +87,7 @@ class Readers:
     @property
     def _attributes(self) -> tuple[AttributeNetwork, dict[str, Any]]:
         path = self._attributes_path
-        network, record = _load_reader(path) if path.is_file() else (None, {})
+        network, record = opened(load_reader, path) if path.is_file() else (None, {})
         if not isinstance(network, AttributeNetwork):
             how = _HOW.format(kind="attributes", path=path, domain=path.stem)
             raise CheckpointError(
@@ -97,7 +98,7 @@ class Readers:
     @property
     def _segmenter(self) -> tuple[Segmenter, dict[str, Any]]:
         for path in sorted((self.folder / "readers").glob("segmenter_*.safetensors")):
-            network, record = _load_reader(path)
+            network, record = opened(load_reader, path)
             if isinstance(network, Segmenter) and self.domain in record.get("domains", ()):
                 return network, record
         path = self.folder / "readers" / "segmenter_mine.safetensors"
@@ -107,33 +108,24 @@ class Readers:
         )
 
 
-def encoder_path(folder: Path, name: str) -> Path:
-    """Where the encoder of a model lies, or would lie."""
-    return folder / "encoders" / f"{name}.safetensors"
-
-
-def open_encoder(path: Path, *, model_path: Path, sha256: str) -> LatentEncoder:
+def open_encoder(path: Path, member: Member) -> LatentEncoder:
     """Open the encoder of a model.
-
-    Args:
-        path: Of the encoder.
-        model_path: Of the model.
-        sha256: Of the model's weights, which the encoder has to be trained for.
 
     Raises:
         CheckpointError: There is none, it is damaged, or it was trained for other weights.
     """
-    command = f"python -m sa_helpers.inversion encoder {path} {model_path} DOMAIN"
+    command = f"python -m sa_helpers.inversion encoder {path} {member.path} DOMAIN"
     if not path.is_file():
         raise CheckpointError(
-            f'The model "{model_path.stem}" has no encoder: there is no {path}. Train one with '
+            f'The model "{member}" has no encoder: there is no {path}. Train one with '
             f"`{command}`, or invert by optimisation."
         )
-    encoder, record = load_encoder(path)
-    if _model_of(record) != sha256:
+    # A change of an encoder is read with the one that it changes, which lies beside it.
+    encoder, record = opened(load_encoder, path, files=sorted(path.parent.glob("*.safetensors")))
+    if _model_of(record) != member.sha256:
         raise CheckpointError(
-            f"{path} was trained for other weights than those of {model_path}. Train it again with "
-            f"`{command}`, or invert by optimisation."
+            f"{path} was trained for other weights than those of {member.path}. Train it again "
+            f"with `{command}`, or invert by optimisation."
         )
     return encoder
 
@@ -144,94 +136,55 @@ def _model_of(record: Mapping[str, Any]) -> Any:
     return model.get("sha256") if isinstance(model, dict) else None
 
 
-def survey_path(folder: Path, name: str) -> Path:
-    """Where the survey of a model lies, or would lie."""
-    return folder / "channels" / f"{name}.npz"
-
-
-def open_survey(folder: Path, name: str, *, sha256: str) -> ChannelSurvey:
+def open_survey(path: Path, member: Member) -> ChannelSurvey:
     """Open the survey of a model's channels.
-
-    Args:
-        folder: Of the family.
-        name: Of the model.
-        sha256: Of the model's weights, which have to be those that were surveyed.
 
     Raises:
         CheckpointError: There is none, it is damaged, or it is of other weights.
     """
-    path = survey_path(folder, name)
-    survey = load_survey(path)
-    if survey.provenance.get("sha256") != sha256:
+    survey = opened(load_survey, path)
+    if survey.provenance.get("sha256") != member.sha256:
         raise CheckpointError(
-            f"{path} is a survey of other weights than those of {name}. Survey them with "
-            f"`python -m sa_helpers.family survey {folder} {name}`."
+            f"{path} is a survey of other weights than those of {member}. Survey them with "
+            f"`python -m sa_helpers.family survey {member.folder} {member}`."
         )
     return survey
 
 
-def scales_path(folder: Path, name: str) -> Path:
-    """Where the scaled directions of a parent lie, or would lie."""
-    return folder / "directions" / f"{name}.npz"
-
-
-def open_scales(folder: Path, name: str, *, sha256: str) -> Scales:
+def open_scales(path: Path, parent: Member) -> Scales:
     """Open the scaled directions of a parent.
-
-    Args:
-        folder: Of the family.
-        name: Of the parent.
-        sha256: Of the parent's weights, in which they have to have been measured.
 
     Raises:
         CheckpointError: There are none, they are damaged, or they belong to other weights.
     """
-    path = scales_path(folder, name)
-    scales = load_scales(path)
-    if scales.provenance.get("sha256") != sha256:
+    scales = opened(load_scales, path)
+    if scales.provenance.get("sha256") != parent.sha256:
         raise CheckpointError(
-            f"{path} was measured for other weights than those of {name}. Measure again with "
-            f"`python -m sa_helpers.family scale {folder}`."
+            f"{path} was measured for other weights than those of {parent}. Measure again with "
+            f"`python -m sa_helpers.family scale {parent.folder}`."
         )
     return scales
 
 
-def open_latents(folder: Path, name: str, *, space: str, sha256: str) -> FoundLatents:
+def open_latents(path: Path, member: Member) -> FoundLatents:
     """Open the latents that searches found in a model.
-
-    Args:
-        folder: Of the family.
-        name: Of the model.
-        space: That was searched.
-        sha256: Of the model's weights, in which the searches have to have been made.
 
     Raises:
         CheckpointError: There are none, they are damaged, or they belong to other weights.
     """
-    path = folder / "inversions" / name / f"{space}.npz"
-    found = load_latents(path)
-    if found.record.get("model_sha256") != sha256:
+    found = opened(load_latents, path)
+    if found.record.get("model_sha256") != member.sha256:
         raise CheckpointError(
-            f"{path} was searched for other weights than those of {name}. Search again with "
-            f"`python -m sa_helpers.inversion search {path} MODEL DOMAIN --space {space}`."
+            f"{path} was searched for other weights than those of {member}. Search again with "
+            f"`python -m sa_helpers.inversion search {path} MODEL DOMAIN --space {path.stem}`."
         )
     return found
 
 
-def open_translator(folder: Path, source: str, target: str) -> Translator:
+def open_translator(path: Path) -> Translator:
     """Open the network that was trained to translate between two domains.
 
     Raises:
         CheckpointError: There is none, or it is damaged; the message says how to train one.
     """
-    path = folder / "translators" / f"{source}_{target}.safetensors"
-    return load_translator(path)[0]
-
-
-def _load_reader(path: Path) -> tuple[AttributeNetwork | Segmenter, dict[str, Any]]:
-    return _load(path, version_of(path))
-
-
-@functools.lru_cache(maxsize=16)
-def _load(path: Path, _: Hashable) -> tuple[AttributeNetwork | Segmenter, dict[str, Any]]:
-    return load_reader(path)
+    return opened(load_translator, path)[0]
