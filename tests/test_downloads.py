@@ -296,7 +296,7 @@ def test_the_photo_family_is_consistent_and_downloads_nothing(monkeypatch, tmp_p
         assert source.licence, name
         assert source.url is None or source.url.startswith("https://"), name
         parent = (photo[name].record["parent"] or {}).get("name")
-        assert parent is None or parent in photo.records
+        assert parent is None or parent in photo
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,8 +17,8 @@ from sa_helpers.family import opened, opening
 from sa_helpers.family.__main__ import main
 from sa_helpers.family.records import checked_record
 from sa_helpers.finetuning.recipes import read_recipes
-from sa_helpers.recognition import Segmenter, save_reader
-from sa_helpers.survey import save_survey, survey_channels, with_provenance
+from sa_helpers.recognition import READERS, Segmenter
+from sa_helpers.survey import SURVEYS, survey_channels, with_record
 
 ESCAPE = "\x1b[2J"
 JSON = st.recursive(
@@ -254,7 +254,7 @@ class TestCaches:
         for score in (0.5, 0.6):
             torch.manual_seed(0)
             scores = {"domains": ["human"], "scores": {"human": {"skin": score}}}
-            save_reader(path, Segmenter(("a", "b")), record=scores)
+            READERS.save(path, Segmenter(("a", "b")), record=scores)
             assert models["dog"].readers.segmenter_scores == {"skin": score}
 
 
@@ -288,11 +288,11 @@ class TestCompanions:
             generator, range(2), segmenter=segmenter, attributes=None, truncation_psi=0.7
         )
         models, path = family.open_family(tmp_path), tmp_path / "channels" / "dog.npz"
-        for provenance in ({"sha256": "of others"}, {}):
-            save_survey(path, with_provenance(survey, **provenance))
+        for record in ({"model_sha256": "of others"}, {"sha256": "of others"}, {}):
+            SURVEYS.save(path, with_record(survey, **record))
             with pytest.raises(CheckpointError, match=r"other weights.*family survey"):
                 _ = models["dog"].survey
-        save_survey(path, with_provenance(survey, sha256=models["dog"].sha256))
+        SURVEYS.save(path, with_record(survey, model_sha256=models["dog"].sha256))
         assert models["dog"].survey.found.names == survey.found.names
         assert models["dog"].survey is models["dog"].survey
 

@@ -27,8 +27,8 @@ from sa_helpers.live import (
 )
 from sa_helpers.live.__main__ import main
 from sa_helpers.networks import Generator, GeneratorConfig
-from sa_helpers.scales import ScaledDirection, Scales, save_scales
-from sa_helpers.survey import ChannelSurvey, save_survey
+from sa_helpers.scales import SCALES, ScaledDirection, Scales
+from sa_helpers.survey import SURVEYS, ChannelSurvey
 
 pytestmark = pytest.mark.slow
 
@@ -126,15 +126,15 @@ def toys(tmp_path):
     save_model(root / "snapshots" / "red_toon" / "0.5kimg", random_generator(2), record=child)
     sha256 = open_family(root)["human"].sha256
     yaw = ScaledDirection(Direction("yaw_deg", torch.ones(6) / 6**0.5), "°", 0.02, (-31.4, 29.6))
-    provenance = {"sha256": sha256}
-    save_scales(root / "directions" / "human.npz", Scales({"yaw_deg": yaw}, provenance))
+    record = {"model_sha256": sha256}
+    SCALES.save(root / "directions" / "human.npz", Scales({"yaw_deg": yaw}, record))
     names = tuple(f"0_{channel}" for channel in range(5))
     winners, present = np.zeros((4, 5), dtype=np.int64), np.ones((4, 2), dtype=bool)
     winners[:, 3:] = 1
     found = ChannelRegions(names, ("hair", "skin"), winners, present, np.ones((5, 2)))
     effects = np.array([[0.5, -2], [0.01, 0.02], [0, 0], [0.3, 0], [0, 0.2]])
-    survey = ChannelSurvey(found, ("smile", "beard"), effects, provenance)
-    save_survey(root / "channels" / "human.npz", survey)
+    survey = ChannelSurvey(found, ("smile", "beard"), effects, record)
+    SURVEYS.save(root / "channels" / "human.npz", survey)
     return root
 
 
@@ -208,8 +208,8 @@ def test_the_name_of_a_graph_tells_its_sizes():
 
 def test_companions_of_other_weights_are_refused(toys, tmp_path, capsys):
     survey = open_family(toys)["human"].survey
-    survey.provenance["sha256"] = "another"
-    save_survey(toys / "channels" / "human.npz", survey)
+    survey.record["model_sha256"] = "another"
+    SURVEYS.save(toys / "channels" / "human.npz", survey)
     with pytest.raises(CheckpointError, match="survey of other weights than those of human"):
         write_app_data(open_family(toys), tmp_path / "app")
     (toys / "directions" / "human.npz").unlink()

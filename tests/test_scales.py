@@ -95,9 +95,9 @@ def test_the_reach_stays_in_what_the_parent_draws_and_what_hardly_moves_is_left_
 
 def test_save_and_load_bring_scales_back(tmp_path):
     row = scales.ScaledDirection(Direction("yaw_deg", torch.ones(4) / 2, 0.5), "°", 0.1, (-9, 8))
-    path = scales.save_scales(tmp_path / "x.npz", scales.Scales({"yaw_deg": row}, {"n": 1}))
-    back = scales.load_scales(path)
-    assert back.provenance == {"n": 1}
+    path = scales.SCALES.save(tmp_path / "x.npz", scales.Scales({"yaw_deg": row}, {"n": 1}))
+    back, _ = scales.SCALES.load(path)
+    assert back.record == {"n": 1}
     assert back["yaw_deg"].reach == (-9.0, 8.0)
     assert back["yaw_deg"].direction.offset == 0.5
     assert torch.equal(back["yaw_deg"].direction.vector, row.direction.vector)
@@ -109,14 +109,14 @@ def test_a_damaged_file_says_how_to_make_another(tmp_path):
     path = tmp_path / "x.npz"
     np.savez(path, nothing=np.zeros(1))
     with pytest.raises(CheckpointError, match=r"python -m sa_helpers\.family scale"):
-        scales.load_scales(path)
+        scales.SCALES.load(path)
 
 
 def test_scales_of_other_weights_are_refused(tmp_path):
     save_model(tmp_path / "zoo" / "human", Generator(CONFIG), record={"parent": None})
     row = scales.ScaledDirection(Direction("yaw_deg", torch.ones(4)), "°", 0.1, (-9, 8))
     path = tmp_path / "zoo" / "directions" / "human.npz"
-    scales.save_scales(path, scales.Scales({"yaw_deg": row}, {"sha256": "another"}))
+    scales.SCALES.save(path, scales.Scales({"yaw_deg": row}, {"model_sha256": "another"}))
     with pytest.raises(CheckpointError, match="measured for other weights than those of human"):
         _ = open_family(tmp_path / "zoo").scales
 

@@ -15,15 +15,14 @@ from sa_helpers.family import open_family
 from sa_helpers.family.__main__ import main
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
 from sa_helpers.networks import Generator
-from sa_helpers.recognition import AttributeNetwork, FactorCoding, Segmenter, save_reader
+from sa_helpers.recognition import READERS, AttributeNetwork, FactorCoding, Segmenter
 from sa_helpers.survey import (
+    SURVEYS,
     ChannelSurvey,
     effect_agreement,
     factor_gradients,
     function_ranks,
-    load_survey,
     place_agreement,
-    save_survey,
     shared_regions,
     survey_channels,
 )
@@ -80,7 +79,7 @@ def test_a_survey_covers_all_channels_and_names_what_it_saw(survey, attributes):
     assert survey.layers[:6] == [0] * 6
     assert survey.found.profiles.shape == (len(survey.layers), len(clay.REGIONS))
     assert survey.effect("0_3", "yaw_deg") == survey.effects[3, 0]
-    assert survey.provenance == {"seeds": [0, 1, 2], "truncation_psi": 0.7}
+    assert survey.record == {"seeds": [0, 1, 2], "truncation_psi": 0.7}
 
 
 def made_up(profiles, effects=None, factors=("a", "b")) -> ChannelSurvey:
@@ -151,10 +150,10 @@ def test_a_survey_of_some_channels_keeps_their_rows(survey):
 
 class TestFiles:
     def test_a_survey_comes_back(self, survey, tmp_path):
-        back = load_survey(save_survey(tmp_path / "a" / "s.npz", survey))
+        back, _ = SURVEYS.load(SURVEYS.save(tmp_path / "a" / "s.npz", survey))
         assert back.found.names == survey.found.names
         assert back.factors == survey.factors
-        assert back.provenance == survey.provenance
+        assert back.record == survey.record
         np.testing.assert_array_equal(back.found.winners, survey.found.winners)
         np.testing.assert_allclose(back.effects, survey.effects, rtol=1e-3, atol=1e-6)
         np.testing.assert_array_equal(back.found.is_present, survey.found.is_present)
@@ -164,19 +163,19 @@ class TestFiles:
         for content in (b"", b"PK\x03\x04", b"text"):
             path.write_bytes(content)
             with pytest.raises(CheckpointError, match="no survey"):
-                load_survey(path)
+                SURVEYS.load(path)
         with pytest.raises(CheckpointError, match="family survey"):
-            load_survey(tmp_path / "absent.npz")
+            SURVEYS.load(tmp_path / "absent.npz")
 
     @pytest.mark.slow
     def test_no_flipped_byte_ends_in_another_error(self, survey, tmp_path):
-        path = save_survey(tmp_path / "s.npz", survey)
+        path = SURVEYS.save(tmp_path / "s.npz", survey)
         whole = path.read_bytes()
         for position in range(0, len(whole), max(1, len(whole) // 400)):
             flipped = bytes([whole[position] ^ 0x55])
             path.write_bytes(whole[:position] + flipped + whole[position + 1 :])
             with contextlib.suppress(CheckpointError):
-                load_survey(path)
+                SURVEYS.load(path)
 
 
 @pytest.mark.slow
@@ -190,18 +189,18 @@ def test_a_family_surveys_its_models_once(generator, attributes, segmenter, tmp_
         _ = models["mine"].readers.attributes
     scores = {"yaw_deg": {"correlation": 0.9}, "smile": {"correlation": 0.3}, "hat": {"auc": 1.0}}
     path = tmp_path / "readers" / "human.safetensors"
-    save_reader(path, attributes, record={"scores": scores})
+    READERS.save(path, attributes, record={"scores": scores})
     assert models["mine"].readers.attribute_scores == scores
     assert models["mine"].readers.well_read() == {"yaw_deg"}
     assert not models["mine"].has_survey
     record_of = {"domains": ["human"], "scores": {"human": {"skin": 0.9}}}
-    save_reader(tmp_path / "readers" / "segmenter_a.safetensors", segmenter, record=record_of)
+    READERS.save(tmp_path / "readers" / "segmenter_a.safetensors", segmenter, record=record_of)
     assert models["mine"].readers.segmenter_scores == {"skin": 0.9}
     arguments = ["survey", str(tmp_path), "--num-images", "2"]
     assert main(arguments) == 0
     path = tmp_path / "channels" / "mine.npz"
     assert models["mine"].has_survey
-    assert models["mine"].survey.provenance["model"] == "mine"
+    assert models["mine"].survey.record["model"] == "mine"
     before = path.stat().st_mtime_ns
     assert main(arguments) == 0
     assert path.stat().st_mtime_ns == before, "nothing had changed"
@@ -217,7 +216,7 @@ def test_a_family_surveys_its_models_once(generator, attributes, segmenter, tmp_
 def test_shipped_surveys_belong_to_their_models(name):
     clay_family = open_family("clay")
     survey = clay_family[name].survey
-    assert survey.provenance["sha256"] == clay_family[name].sha256
+    assert survey.record["model_sha256"] == clay_family[name].sha256
     assert survey.found.regions == clay.REGIONS
     assert survey.factors == clay_family[name].readers.attributes.coding.output_names
     assert np.isfinite(survey.effects).all()
@@ -231,7 +230,7 @@ def test_views_of_a_domain_are_read_by_its_reader(generator, attributes, tmp_pat
     with pytest.raises(ValueError, match=r'reads no factors of "human_flipped".*human'):
         _ = models["human_flipped"].readers.attributes
     path = tmp_path / "readers" / "human.safetensors"
-    save_reader(path, attributes, record={"scores": {"yaw_deg": {"correlation": 0.9}}})
+    READERS.save(path, attributes, record={"scores": {"yaw_deg": {"correlation": 0.9}}})
     plain, viewed = (models[name].readers.attributes for name in ("human", "human_flipped"))
     images = torch.rand(2, 3, 128, 128)
     torch.testing.assert_close(viewed(images.flip(2)), plain(images))

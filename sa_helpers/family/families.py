@@ -11,6 +11,7 @@ from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.family.downloads import DownloadError, download
 from sa_helpers.family.listing import Listing
 from sa_helpers.family.members import Member, names
+from sa_helpers.family.opened import opened
 from sa_helpers.runtime import shown
 
 if TYPE_CHECKING:
@@ -138,14 +139,7 @@ class Family:
             CheckpointError: There are none, or they belong to other weights; the message says how
                 to make them.
         """
-        from sa_helpers.family import companions
-
-        return companions.open_scales(self.scales_path, self.parent)
-
-    @property
-    def scales_path(self) -> Path:
-        """Path of the file of the parent's scaled directions, there or not."""
-        return self.folder / "directions" / f"{self.parent.name}.npz"
+        return self.parent.scales
 
     def translator(self, source: str, target: str) -> "sa_helpers.translation.Translator":
         """Open the baseline that was trained for the domains of two models alone.
@@ -154,9 +148,9 @@ class Family:
             ValueError: No such model, or one of no domain of the clay world.
             CheckpointError: There is none from the one to the other, or it is damaged.
         """
-        from sa_helpers.family import companions
+        from sa_helpers.translation import TRANSLATORS
 
-        return companions.open_translator(self.translator_path(source, target))
+        return opened(TRANSLATORS.load, self.translator_path(source, target))[0]
 
     def translator_path(self, source: str, target: str) -> Path:
         """Path of the file of a translator, there or not.

@@ -7,10 +7,10 @@ that whoever wants generators alone waits for nothing else.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sa_helpers import checkpoints
-from sa_helpers.checkpoints import CheckpointError, Description, LoadedModel
+from sa_helpers.checkpoints import CheckpointError, Description, Kind, LoadedModel
 from sa_helpers.checkpoints.own_format import model_files
 from sa_helpers.family.listing import Source
 from sa_helpers.family.opened import opened
@@ -18,10 +18,12 @@ from sa_helpers.networks import Discriminator, Encoder, Generator
 from sa_helpers.runtime import shown
 
 if TYPE_CHECKING:
-    import sa_helpers.family.companions
+    import sa_helpers.family.readers
     import sa_helpers.inversion
+    import sa_helpers.scales
     import sa_helpers.survey
 
+T = TypeVar("T")
 WEIGHTS = ".safetensors"
 _SNAPSHOT = f"kimg{WEIGHTS}"
 
@@ -117,10 +119,12 @@ class Member:
         Raises:
             CheckpointError: There is none, or it was trained for other weights.
         """
-        from sa_helpers.family import companions
+        from sa_helpers.inversion import ENCODERS
 
-        own = None if self.encoder_path.is_file() else self._own_encoder()
-        return own or companions.open_encoder(self.encoder_path, self)
+        path = self.encoder_path
+        own = None if path.is_file() else self._own_encoder()
+        # A change of an encoder is read with the one that it changes, which lies beside it.
+        return own or self._beside(ENCODERS, path, files=sorted(path.parent.glob(f"*{WEIGHTS}")))
 
     @property
     def encoder_path(self) -> Path:
@@ -137,15 +141,15 @@ class Member:
         return self.encoder_path.is_file() or self._described.encoder is not None
 
     @property
-    def readers(self) -> "sa_helpers.family.companions.Readers":
+    def readers(self) -> "sa_helpers.family.readers.Readers":
         """Networks that read the images of the model, where the family has them.
 
         Raises:
             ValueError: It is of no domain of the clay world.
         """
-        from sa_helpers.family import companions
+        from sa_helpers.family.readers import Readers
 
-        return companions.Readers(self.folder, self.domain)
+        return Readers(self.folder, self.domain)
 
     @property
     def survey(self) -> "sa_helpers.survey.ChannelSurvey":
@@ -155,9 +159,9 @@ class Member:
             CheckpointError: It was not surveyed, or other weights were; the message says how to do
                 it.
         """
-        from sa_helpers.family import companions
+        from sa_helpers.survey import SURVEYS
 
-        return companions.open_survey(self.survey_path, self)
+        return self._beside(SURVEYS, self.survey_path)
 
     @property
     def survey_path(self) -> Path:
@@ -178,10 +182,27 @@ class Member:
         Raises:
             CheckpointError: There are none, or they belong to other weights.
         """
-        from sa_helpers.family import companions
+        from sa_helpers.inversion import FOUND_LATENTS
 
         path = self.folder / "inversions" / self.name / f"{space}.npz"
-        return companions.open_latents(path, self)
+        return self._beside(FOUND_LATENTS, path)
+
+    @property
+    def scales(self) -> "sa_helpers.scales.Scales":
+        """The directions of W that were found and measured in this model.
+
+        Raises:
+            CheckpointError: There are none, or they belong to other weights; the message says how
+                to make them.
+        """
+        from sa_helpers.scales import SCALES
+
+        return self._beside(SCALES, self.scales_path)
+
+    @property
+    def scales_path(self) -> Path:
+        """Path of the file of scaled directions, there or not."""
+        return self.folder / "directions" / f"{self.name}.npz"
 
     @property
     def training_kimg(self) -> float:
@@ -276,6 +297,11 @@ class Member:
     def _described(self) -> Description:
         path = self._existing_path
         return opened(checkpoints.describe, path, files=(path, *model_files(path)))
+
+    def _beside(self, kind: Kind[T], path: Path, *, files: Iterable[Path] = ()) -> T:
+        """Open what was made for the model's weights and lies beside it."""
+        sha256 = self.sha256 if path.is_file() else ""  # what is missing is missing for any weights
+        return opened(kind.load_for, path, self.name, sha256, files=files)
 
     def _own_encoder(self) -> Encoder | None:
         return self._model("encoder").encoder if self._described.encoder else None

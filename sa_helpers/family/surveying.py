@@ -14,12 +14,12 @@ from sa_helpers.scales import (
     MIN_KNOWN,
     MIN_SPAN,
     MIN_WHOLE,
+    SCALES,
     Scales,
     measure_scales,
-    save_scales,
 )
 from sa_helpers.scales import TRUNCATION_PSI as SCALES_PSI
-from sa_helpers.survey import ChannelSurvey, save_survey, survey_channels, with_provenance
+from sa_helpers.survey import SURVEYS, ChannelSurvey, survey_channels, with_record
 
 TRUNCATION_PSI = 0.7
 
@@ -44,7 +44,7 @@ def survey_model(models: Family, name: str, seeds: Sequence[int]) -> ChannelSurv
         attributes=_attributes(member),
         truncation_psi=TRUNCATION_PSI,
     )
-    return with_provenance(survey, model=name, sha256=member.sha256)
+    return with_record(survey, model=name, model_sha256=member.sha256)
 
 
 def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) -> list[Path]:
@@ -57,7 +57,7 @@ def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) ->
     for name in names:
         member = models[name]
         if not _is_current(member, seeds):
-            save_survey(member.survey_path, survey_model(models, name, seeds))
+            SURVEYS.save(member.survey_path, survey_model(models, name, seeds))
         paths.append(member.survey_path)
     return paths
 
@@ -76,9 +76,9 @@ def scale_family(models: Family) -> Path:
     readers = parent.readers
     factors = [factor for factor in FACTORS if factor in readers.well_read()]
     found = measure_scales(parent.generator, readers.attributes, readers.segmenter, factors)
-    provenance = {
+    record = {
         "model": parent.name,
-        "sha256": parent.sha256,
+        "model_sha256": parent.sha256,
         "labelled_seeds": list(LABELLED_SEEDS),
         "measured_seeds": list(MEASURED_SEEDS),
         "truncation_psi": SCALES_PSI,
@@ -88,7 +88,7 @@ def scale_family(models: Family) -> Path:
         "min_span": MIN_SPAN,
         "command": f"python -m sa_helpers.family scale {models.name}",
     }
-    return save_scales(models.scales_path, Scales(found, provenance))
+    return SCALES.save(parent.scales_path, Scales(found, record))
 
 
 def _attributes(member: Member) -> AttributeNetwork | None:
@@ -101,9 +101,8 @@ def _is_current(member: Member, seeds: Sequence[int]) -> bool:
         survey = member.survey
     except CheckpointError:
         return False
-    provenance = survey.provenance
     return (
         bool(survey.factors) == member.readers.can_read_factors
-        and provenance["seeds"] == list(seeds)
-        and provenance["truncation_psi"] == TRUNCATION_PSI
+        and survey.record["seeds"] == list(seeds)
+        and survey.record["truncation_psi"] == TRUNCATION_PSI
     )

@@ -13,20 +13,18 @@ from sa_helpers.translation.latents import (
     synthesise,
     translate,
 )
-from sa_helpers.translation.storage import load_translator, save_translator
 from sa_helpers.translation.training import CutSettings, CutTrainer, train_translator
-from sa_helpers.translation.translator import Translator, TranslatorConfig
+from sa_helpers.translation.translator import TRANSLATORS, Translator, TranslatorConfig
 
 __all__ = [
+    "TRANSLATORS",
     "CutSettings",
     "CutTrainer",
     "Translation",
     "Translator",
     "TranslatorConfig",
     "carry_latents",
-    "load_translator",
     "mix_with_reference",
-    "save_translator",
     "switch_layer_of",
     "synthesise",
     "train_translator",
