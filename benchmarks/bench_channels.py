@@ -21,7 +21,7 @@ def maps_by_backward_passes(generator: Generator, w_plus: Tensor, *, num_pixels:
     """The loop that the definition suggests, for the first pixels of the grid only."""
     styles = generator.synthesis.w_plus_to_s(w_plus)
     joined = styles.cat().detach().requires_grad_(True)
-    images = generator.synthesis.s_to_image(styles.split(joined))
+    images = generator.synthesis.s_to_image(styles.space.split(joined))
     small = F.adaptive_avg_pool2d(images, GRID)[0].flatten(1)
     rows = [
         torch.autograd.grad(small[c, pixel], joined, retain_graph=True)[0]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sa_helpers.family import Family, open_family
 from sa_helpers.images import make_grid, to_uint8
-from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.latents import images_from_w_plus, w_plus_from_seeds
 from sa_helpers.video import write_video
 
 ASSETS = Path(__file__).resolve().parent / "assets"
@@ -35,10 +35,8 @@ def draw(
 ) -> UInt8[ndarray, "batch height width 3"]:
     """Draw what a model makes of a seed, with `shift` [batch, 1, w_dim] added to its latent."""
     model = models[name].generator
-    z = z_from_seeds([seed], z_dim=model.config.z_dim)
-    with torch.inference_mode():
-        w_plus = z_to_w_plus(model, z, truncation_psi=PSI) + shift
-        return np.concatenate([to_uint8(model.synthesis(part)) for part in w_plus.split(32)])
+    w_plus = w_plus_from_seeds(model, [seed], truncation_psi=PSI) + shift
+    return to_uint8(images_from_w_plus(model, w_plus))
 
 
 def enlarge(array: UInt8[ndarray, "height width 3"], width: int) -> UInt8[ndarray, "h w 3"]:

@@ -13,7 +13,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from sa_helpers.blending import COMPONENTS, require_same_config, weight_change
-from sa_helpers.latents import z_from_seeds
+from sa_helpers.latents import images_from_seeds, z_from_seeds
 from sa_helpers.metrics import perceptual_distance
 from sa_helpers.networks import Generator
 
@@ -22,7 +22,6 @@ Label = TypeVar("Label", bound=Hashable)
 # Measured in conv: clay children 0.98 and more; a model and the one grown from it 0.98; two models
 # trained on the same domain, independently, 0.001 and less.
 MIN_CORRELATION = 0.2
-_CHUNK = 16
 
 
 def weight_correlations(parent: Generator, child: Generator) -> dict[str, float]:
@@ -62,22 +61,6 @@ def are_aligned(parent: Generator, child: Generator) -> bool:
     return False
 
 
-@torch.inference_mode()
-def seeds_to_images(
-    generator: Generator, seeds: Sequence[int], *, truncation_psi: float
-) -> Float[Tensor, "seeds 3 height width"]:
-    """Generate one image a seed, with the constant noise of the model, on the CPU.
-
-    Args:
-        generator: On any device.
-        seeds: One z each; the same seed gives the same z in every model.
-        truncation_psi: 1 leaves latents unchanged, 0 gives the mean image.
-    """
-    z = z_from_seeds(seeds, z_dim=generator.config.z_dim, device=generator.w_avg.device)
-    chunks = z.split(_CHUNK)
-    return torch.cat([generator(chunk, truncation_psi=truncation_psi).cpu() for chunk in chunks])
-
-
 def image_changes(
     reference: Generator,
     variants: Mapping[Label, Generator],
@@ -98,10 +81,10 @@ def image_changes(
     Returns:
         Label to perceptual distances, one a seed, for `intervals.bootstrap`.
     """
-    images = seeds_to_images(reference, seeds, truncation_psi=truncation_psi)
+    images = images_from_seeds(reference, seeds, truncation_psi=truncation_psi)
     return {
         label: _distances(
-            images, seeds_to_images(variant, seeds, truncation_psi=truncation_psi), network
+            images, images_from_seeds(variant, seeds, truncation_psi=truncation_psi), network
         )
         for label, variant in variants.items()
     }
@@ -162,7 +145,7 @@ def measure_transition(
             f"The stages are at {kimg.tolist()} kimg; expected two or more, in order of training. "
             "Put the parent at 0 and the child at the end, without repeating a snapshot."
         )
-    images = [seeds_to_images(model, seeds, truncation_psi=truncation_psi) for _, model in stages]
+    images = [images_from_seeds(model, seeds, truncation_psi=truncation_psi) for _, model in stages]
     first, *later = images
     from_start = [_distances(first, image, network) for image in later]
     further_steps = [_distances(*pair, network) for pair in pairwise(later)]

@@ -18,10 +18,9 @@ from numpy import ndarray
 from torch import Tensor
 
 from sa_helpers.blending import interpolate_weights
+from sa_helpers.latents import images_from_w_plus
 from sa_helpers.metrics import perceptual_distance
 from sa_helpers.networks import Generator
-
-_CHUNK = 16
 
 
 @dataclass(frozen=True)
@@ -113,8 +112,7 @@ def morph(
         model = interpolate_weights(source.generator, target.generator, amount=float(t2))
         for index in np.flatnonzero(path[:, 1] == t2):
             w_plus = torch.lerp(source.w_plus, target.w_plus, float(path[index, 0]))
-            chunks = w_plus.split(_CHUNK)
-            frames[int(index)] = torch.cat([model.synthesis(chunk).cpu() for chunk in chunks])
+            frames[int(index)] = images_from_w_plus(model, w_plus)
     return torch.stack([frames[index] for index in range(len(path))])
 
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sa_helpers.effects import Edit, edit_images
+from sa_helpers.editing import Edit, edit_images
 from sa_helpers.images import encode_jpeg, make_grid, to_uint8
 from sa_helpers.networks import Generator
 
@@ -33,7 +33,7 @@ def edit_slider(
     Args:
         models: Name to model, the parent and its children.
         w_plus: One sample's, given to all.
-        edit: Such as `effects.move_w(direction)` or `effects.move_channel("6_501", ...)`.
+        edit: Such as `editing.move_w(direction)` or `editing.move_channel("6_501", ...)`.
         name: Of the edit, beside the slider.
         limits: Least and greatest strength, in the unit of the edit; it begins in the middle.
         num_stops: Strengths between them.

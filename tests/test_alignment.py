@@ -43,15 +43,15 @@ def parent():
 
 @pytest.mark.slow
 def test_an_image_does_not_depend_on_the_other_seeds(parent):
-    many = alignment.seeds_to_images(parent, range(20), truncation_psi=0.7)
-    one = alignment.seeds_to_images(parent, [18], truncation_psi=0.7)
+    many = alignment.images_from_seeds(parent, range(20), truncation_psi=0.7)
+    one = alignment.images_from_seeds(parent, [18], truncation_psi=0.7)
     assert_equal_up_to_rounding(many[18:19], one)
 
 
 def test_images_are_those_of_the_generator(parent):
     z = z_from_seeds(SEEDS, z_dim=16)
     expected = parent(z, truncation_psi=0.7)
-    images = alignment.seeds_to_images(parent, SEEDS, truncation_psi=0.7)
+    images = alignment.images_from_seeds(parent, SEEDS, truncation_psi=0.7)
     assert torch.equal(images, expected)
 
 

@@ -280,8 +280,7 @@ def test_swapped_channels_are_the_childs_and_nothing_else(parent, child):
 
 
 def test_all_channels_of_all_layers_leave_only_what_belongs_to_none(parent, child):
-    styles = parent.synthesis.w_plus_to_s(torch.zeros(1, parent.num_ws, 7))
-    every = [f"{i}_{c}" for i, layer in enumerate(styles.layers) for c in range(layer.num_channels)]
+    every = parent.synthesis.style_space.names
     left = set(parent.state_dict()) - equal_entries(
         blending.swap_channels(parent, child, every), child
     )

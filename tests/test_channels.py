@@ -17,7 +17,6 @@ from sa_helpers.channels import (
     channel_maps,
     discover_channels,
     distinct_places,
-    feature_channels,
     grid_labels,
     kept_share,
     overlap_by_chance,
@@ -28,7 +27,7 @@ from sa_helpers.channels import (
     regained_share,
     region_strengths,
 )
-from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.latents import w_plus_from_seeds
 from sa_helpers.networks import Generator
 
 
@@ -39,7 +38,7 @@ def generator() -> Generator:
 
 @pytest.fixture(scope="module")
 def w_plus(generator):
-    return z_to_w_plus(generator, z_from_seeds(range(3), z_dim=8), truncation_psi=1.0)
+    return w_plus_from_seeds(generator, range(3), truncation_psi=1.0)
 
 
 class TestMaps:
@@ -47,11 +46,10 @@ class TestMaps:
         maps = channel_maps(generator, w_plus[:1], batch_size=7)
         styles = generator.synthesis.w_plus_to_s(w_plus[:1])
         joined = styles.cat().requires_grad_(True)
-        images = generator.synthesis.s_to_image(styles.split(joined), noise="const")
+        images = generator.synthesis.s_to_image(styles.space.split(joined), noise="const")
         small = F.adaptive_avg_pool2d(images, GRID)
-        names = feature_channels(styles)
-        starts = np.cumsum([0, *(layer.num_channels for layer in styles.layers)])
-        columns = [starts[int(name.split("_")[0])] + int(name.split("_")[1]) for name in names]
+        names = styles.space.feature_names
+        columns = [styles.space.index(name) for name in names]
         assert len(maps) == len(names)
         for y, x in ((0, 0), (9, 20), (31, 31)):
             rows = [
@@ -72,7 +70,7 @@ class TestMaps:
             inspect.unwrap(channel_maps)(generator, w_plus[:1].expand(2, -1, -1))
 
     def test_chosen_channels_have_the_maps_that_they_have_among_all(self, generator, w_plus):
-        names = feature_channels(generator.synthesis.w_plus_to_s(w_plus[:1]))
+        names = generator.synthesis.style_space.feature_names
         chosen = ["8_2", "0_3", "2_1", "0_5"]
         rows = sorted(names.index(name) for name in chosen)
         torch.testing.assert_close(
@@ -97,7 +95,7 @@ class TestMaps:
         torch.testing.assert_close(distinct_places(on_top), places, atol=1e-3, rtol=1e-3)
 
     def test_names_leave_colour_layers_out(self, generator, w_plus):
-        names = feature_channels(generator.synthesis.w_plus_to_s(w_plus[:1]))
+        names = generator.synthesis.style_space.feature_names
         assert names[:7] == ["0_0", "0_1", "0_2", "0_3", "0_4", "0_5", "2_0"]
         assert not any(name.startswith(("1_", "4_", "7_")) for name in names)
 

@@ -12,13 +12,13 @@ from interrupted_tasks import save, value_of
 from tiny_networks import tiny_generator
 
 from sa_helpers import checkpoints, family
+from sa_helpers.channels.survey import SURVEYS, survey_channels, with_record
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.family import opened, opening
 from sa_helpers.family.__main__ import main
 from sa_helpers.family.records import checked_record
 from sa_helpers.finetuning.recipes import read_recipes
 from sa_helpers.recognition import READERS, Segmenter
-from sa_helpers.survey import SURVEYS, survey_channels, with_record
 
 ESCAPE = "\x1b[2J"
 JSON = st.recursive(

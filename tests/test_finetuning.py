@@ -684,7 +684,7 @@ class TestQuality:
         def rendered_anew(generator, seeds, **_):
             return images.from_uint8(clay.render("human", fresh[: len(seeds)]).images)
 
-        monkeypatch.setattr(quality, "sample_images", rendered_anew)
+        monkeypatch.setattr(quality, "images_from_seeds", rendered_anew)
         monkeypatch.setattr(quality, "_CHUNK", 60)
         generator = new_networks(img_resolution=128, seed=0)[0]
         reader, _ = READERS.load(rebuild.MODELS / "clay" / "readers" / "human.safetensors")
@@ -712,7 +712,7 @@ class TestQuality:
         def repeated(generator, seeds, **_):
             return images.from_uint8(clay.render("human", range(len(seeds))).images)
 
-        monkeypatch.setattr(quality, "sample_images", repeated)
+        monkeypatch.setattr(quality, "images_from_seeds", repeated)
         monkeypatch.setattr(quality, "_CHUNK", 20)
         generator = new_networks(img_resolution=128, seed=0)[0]
         judged = quality.measure_quality(generator, domain="human", first_seed=0, num_images=20)

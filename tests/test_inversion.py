@@ -9,7 +9,7 @@ from closeness import assert_equal_up_to_rounding
 from tiny_networks import tiny_generator
 
 from sa_helpers.images import resize
-from sa_helpers.inversion import SPACES, InversionSettings, invert
+from sa_helpers.inversion import InversionSettings, invert
 from sa_helpers.inversion.optimisation import learning_rate_factor, noise_regularisation
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
 from sa_helpers.metrics import perceptual_distance
@@ -29,31 +29,6 @@ def targets(generator) -> torch.Tensor:
     z = z_from_seeds(range(100, 103), z_dim=8)
     with torch.no_grad():
         return generator(z, truncation_psi=0.7)
-
-
-class TestSpaces:
-    @pytest.mark.parametrize("name", list(SPACES))
-    def test_every_space_reaches_the_mean_image_from_its_start(self, generator, name):
-        space = SPACES[name]
-        w_plus = space.to_w_plus(
-            generator, space.start(generator, num_images=2), truncation_psi=0.0
-        )
-        assert w_plus.shape == (2, generator.num_ws, 8)
-        torch.testing.assert_close(w_plus, generator.w_avg.expand_as(w_plus))
-
-    def test_plus_spaces_hold_the_plain_ones(self, generator):
-        z = z_from_seeds([4], z_dim=8)[:, None]
-        plain = SPACES["z"].to_w_plus(generator, z, truncation_psi=0.7)
-        layers = z.expand(-1, generator.num_ws, -1)
-        plus = SPACES["z_plus"].to_w_plus(generator, layers, truncation_psi=0.7)
-        torch.testing.assert_close(plain, plus)
-        torch.testing.assert_close(plain, z_to_w_plus(generator, z[:, 0], truncation_psi=0.7))
-
-    def test_the_spread_of_w_is_measured(self, generator):
-        w = generator.mapping(z_from_seeds(range(10_000), z_dim=8))
-        expected = (w - generator.w_avg).norm(dim=1).square().mean().sqrt()
-        assert SPACES["w"].spread(generator) == pytest.approx(float(expected), rel=1e-4)
-        assert SPACES["z_plus"].spread(generator) == 1.0
 
 
 class TestInvert:

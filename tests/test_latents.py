@@ -3,7 +3,17 @@
 import pytest
 import torch
 
-from sa_helpers.latents import broadcast_w, truncate, z_from_seeds, z_to_w_plus
+from sa_helpers.latents import (
+    SPACES,
+    broadcast_w,
+    images_from_seeds,
+    images_from_w_plus,
+    latents_to_w_plus,
+    truncate,
+    w_plus_from_seeds,
+    z_from_seeds,
+    z_to_w_plus,
+)
 from sa_helpers.networks import Generator, GeneratorConfig
 
 
@@ -16,7 +26,7 @@ def generator() -> Generator:
         )
     )
     network.w_avg.normal_()
-    return network
+    return network.requires_grad_(False)
 
 
 def test_z_depends_on_its_own_seed_only():
@@ -67,3 +77,42 @@ def test_truncation_has_no_silent_default(generator):
         z_to_w_plus(generator, torch.zeros(1, 6))
     with pytest.raises(TypeError, match="truncation_psi"):
         generator(torch.zeros(1, 6))
+
+
+class TestSpaces:
+    @pytest.mark.parametrize("name", list(SPACES))
+    def test_every_space_reaches_the_mean_image_from_its_start(self, generator, name):
+        space = SPACES[name]
+        w_plus = space.to_w_plus(
+            generator, space.start(generator, num_images=2), truncation_psi=0.0
+        )
+        assert w_plus.shape == (2, generator.num_ws, generator.config.w_dim)
+        torch.testing.assert_close(w_plus, generator.w_avg.expand_as(w_plus))
+
+    def test_plus_spaces_hold_the_plain_ones(self, generator):
+        z = z_from_seeds([4], z_dim=6)[:, None]
+        plain = SPACES["z"].to_w_plus(generator, z, truncation_psi=0.7)
+        layers = z.expand(-1, generator.num_ws, -1)
+        plus = SPACES["z_plus"].to_w_plus(generator, layers, truncation_psi=0.7)
+        torch.testing.assert_close(plain, plus)
+        torch.testing.assert_close(plain, z_to_w_plus(generator, z[:, 0], truncation_psi=0.7))
+
+    def test_the_spread_of_w_is_measured(self, generator):
+        w = generator.mapping(z_from_seeds(range(10_000), z_dim=6))
+        expected = (w - generator.w_avg).norm(dim=1).square().mean().sqrt()
+        assert SPACES["w"].spread(generator) == pytest.approx(expected.item(), rel=1e-4)
+        assert SPACES["z_plus"].spread(generator) == 1.0
+
+    def test_latents_of_a_space_become_w_plus(self, generator):
+        z = z_from_seeds([4, 5], z_dim=6)[:, None]
+        given = latents_to_w_plus(generator, z, space="z", truncation_psi=0.7)
+        torch.testing.assert_close(given, w_plus_from_seeds(generator, [4, 5], truncation_psi=0.7))
+
+
+def test_images_of_seeds_do_not_depend_on_their_batch(generator):
+    seeds = range(19)  # more than one batch
+    images = images_from_seeds(generator, seeds, truncation_psi=0.7)
+    alone = images_from_seeds(generator, [17], truncation_psi=0.7)
+    torch.testing.assert_close(images[17:18], alone)
+    w_plus = w_plus_from_seeds(generator, seeds, truncation_psi=0.7)
+    torch.testing.assert_close(images_from_w_plus(generator, w_plus), images)

@@ -11,8 +11,10 @@ from safetensors.torch import load_file
 
 from sa_helpers.blending import interpolate_weights
 from sa_helpers.channels import ChannelRegions
+from sa_helpers.channels.survey import SURVEYS, ChannelSurvey
 from sa_helpers.checkpoints import CheckpointError, load, save_model
-from sa_helpers.directions import Direction, channel_sigmas
+from sa_helpers.editing import Direction, channel_sigmas
+from sa_helpers.editing.scales import SCALES, ScaledDirection, Scales
 from sa_helpers.family import open_family
 from sa_helpers.images import read_image
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
@@ -27,8 +29,6 @@ from sa_helpers.live import (
 )
 from sa_helpers.live.__main__ import main
 from sa_helpers.networks import Generator, GeneratorConfig
-from sa_helpers.scales import SCALES, ScaledDirection, Scales
-from sa_helpers.survey import SURVEYS, ChannelSurvey
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,7 @@ def error_of(generator: Generator, graph: Path) -> float:
     styles = generator.synthesis.w_plus_to_s(w_plus)
     torch.manual_seed(0)
     edit = 0.1 * torch.randn_like(styles.cat())
-    expected = generator.synthesis.s_to_image(styles.split(styles.cat() + edit), noise="none")
+    expected = generator.synthesis.s_to_image(styles.space.split(styles.cat() + edit), noise="none")
     drawn = run_graph(graph, w_plus, edit, weights_of_graph(generator))
     assert expected.std() > 0.01
     return float((drawn - expected).abs().max())

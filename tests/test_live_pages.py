@@ -295,7 +295,7 @@ def test_pictures_and_lines_are_saved(visit, tmp_path):  # noqa: F811
     assert np.array_equal(picture[:, :128], first)
     with page.expect_download() as lines:
         page.get_by_role("button", name="Save the Python lines").click()
-    assert "z_from_seeds" in lines.value.path().read_text()
+    assert "w_plus_from_seeds" in lines.value.path().read_text()
     assert troubles == []
 
 

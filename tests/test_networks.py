@@ -21,8 +21,8 @@ from sa_helpers.networks import (
     Generator,
     GeneratorConfig,
     Styles,
+    StyleSpace,
     broadcast_w,
-    style_layers,
     truncate,
 )
 from sa_helpers.networks.config import block_resolutions
@@ -171,15 +171,17 @@ class TestStyles:
             w_dim=512,
             num_mapping_layers=8,
         )
-        layers = style_layers(config)
+        space = StyleSpace.of(config)
+        layers = space.layers
         assert len(layers) == num_layers
-        assert sum(layer.num_channels for layer in layers) == num_channels
+        assert sum(space.sizes) == len(space.names) == len(space.is_feature) == num_channels
+        assert [space.index(name) for name in space.names] == list(range(num_channels))
         assert [i for i, layer in enumerate(layers) if layer.is_torgb] == [*range(1, num_layers, 3)]
         named = {i: layers[i].name for i in (6, 9, 12, 15)}
         assert named == {6: "b16.conv1", 9: "b32.conv1", 12: "b64.conv1", 15: "b128.conv1"}
 
     def test_layers_are_those_of_the_network(self, generator):
-        for layer in generator.synthesis.layers:
+        for layer in generator.synthesis.style_space.layers:
             module = generator.synthesis.get_submodule(layer.name)
             assert module.affine.weight.shape == (layer.num_channels, TINY.w_dim)
 
@@ -188,7 +190,7 @@ class TestStyles:
         styles = generator.synthesis.w_plus_to_s(w_plus)
         direct = generator.synthesis(w_plus)
         assert max_error(generator.synthesis.s_to_image(styles), direct) == 0
-        assert max_error(styles.split(styles.cat()).cat(), styles.cat()) == 0
+        assert max_error(styles.space.split(styles.cat()).cat(), styles.cat()) == 0
 
     def test_every_latent_reaches_the_image(self, generator):
         w_plus = torch.randn(1, TINY.num_ws, TINY.w_dim, requires_grad=True)
@@ -199,7 +201,7 @@ class TestStyles:
         styles = generator.synthesis.w_plus_to_s(torch.randn(2, TINY.num_ws, TINY.w_dim))
         edited = styles.edit("3_2", torch.tensor([1.0, -2.0]))
         difference = edited.cat() - styles.cat()
-        position = sum(layer.num_channels for layer in styles.layers[:3]) + 2
+        position = sum(styles.space.sizes[:3]) + 2
         assert difference.nonzero()[:, 1].tolist() == [position, position]
         torch.testing.assert_close(edited["3_2"] - styles["3_2"], torch.tensor([1.0, -2.0]))
 
@@ -210,9 +212,9 @@ class TestStyles:
             styles[name]
 
     def test_styles_of_another_network_are_refused(self, generator):
-        layers = style_layers(TINY)
+        space = StyleSpace.of(TINY)
         with pytest.raises(ValueError, match="w_plus_to_s"):
-            Styles([torch.zeros(1, 3) for _ in layers], layers)
+            Styles([torch.zeros(1, 3) for _ in space.layers], space)
 
 
 class TestAnalytic:

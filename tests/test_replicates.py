@@ -7,10 +7,10 @@ import pytest
 
 from sa_helpers import checkpoints
 from sa_helpers.blending import COMPONENTS, interpolate_weights
+from sa_helpers.channels.survey import SURVEYS
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.family import replicates
 from sa_helpers.finetuning.rebuild import MODELS
-from sa_helpers.survey import SURVEYS
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,8 @@ import torch
 from tiny_networks import tiny_generator
 from torch import nn
 
-from sa_helpers.directions import channel_effects, channel_sigmas
-from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.editing import channel_effects, channel_sigmas
+from sa_helpers.latents import w_plus_from_seeds
 from sa_helpers.recognition import TextReader, TextUnavailableError
 
 MEAN, STD = (0.5, 0.25, 0.0), (0.5, 0.25, 1.0)
@@ -78,7 +78,7 @@ class TestReader:
     def test_channels_are_measured_by_it_as_by_any_reader(self):
         generator = tiny_generator({4: 6, 8: 6, 16: 4})
         warm = reader(warm=("red", "blue"))
-        w_plus = z_to_w_plus(generator, z_from_seeds([0, 1], z_dim=8), truncation_psi=1.0)
+        w_plus = w_plus_from_seeds(generator, [0, 1], truncation_psi=1.0)
         effects = channel_effects(
             generator,
             w_plus,

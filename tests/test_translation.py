@@ -22,7 +22,12 @@ from sa_helpers.inversion import (
     search_many,
 )
 from sa_helpers.inversion.__main__ import main as inversion_main
-from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.latents import (
+    images_from_w_plus,
+    latents_to_w_plus,
+    z_from_seeds,
+    z_to_w_plus,
+)
 from sa_helpers.networks import Generator
 from sa_helpers.translation import (
     TRANSLATORS,
@@ -30,10 +35,8 @@ from sa_helpers.translation import (
     CutTrainer,
     Translator,
     TranslatorConfig,
-    carry_latents,
     mix_with_reference,
     switch_layer_of,
-    synthesise,
     train_translator,
     translate,
 )
@@ -229,12 +232,12 @@ class TestTraining:
 class TestLatents:
     def test_z_goes_through_the_targets_own_mapping(self, target):
         z = z_from_seeds(range(3), z_dim=8)
-        carried = carry_latents(z[:, None], target, space="z", truncation_psi=0.7)
+        carried = latents_to_w_plus(target, z[:, None], space="z", truncation_psi=0.7)
         torch.testing.assert_close(carried, z_to_w_plus(target, z, truncation_psi=0.7))
 
     def test_w_is_handed_on_as_it_is(self, target):
         w_plus = torch.randn(2, target.num_ws, 8)
-        carried = carry_latents(w_plus, target, space="w_plus", truncation_psi=0.7)
+        carried = latents_to_w_plus(target, w_plus, space="w_plus", truncation_psi=0.7)
         assert torch.equal(carried, w_plus)
 
     def test_translation_into_the_same_model_is_inversion(self, source):
@@ -246,15 +249,16 @@ class TestLatents:
     def test_translation_draws_the_inversion_in_the_target(self, source, target):
         pictures = source(z_from_seeds([50], z_dim=8), truncation_psi=0.7).detach()
         made = translate(pictures, source, target, space="z_plus", settings=SHORT)
-        w_plus = carry_latents(
-            made.inversion.latents, target, space="z_plus", truncation_psi=SHORT.truncation_psi
+        w_plus = latents_to_w_plus(
+            target, made.inversion.latents, space="z_plus", truncation_psi=SHORT.truncation_psi
         )
         torch.testing.assert_close(made.images, target.synthesis(w_plus))
         torch.testing.assert_close(made.w_plus, w_plus)
 
     def test_drawing_in_parts_changes_nothing(self, target):
         w_plus = torch.randn(19, target.num_ws, 8)
-        torch.testing.assert_close(synthesise(target, w_plus), target.synthesis(w_plus).detach())
+        expected = target.synthesis(w_plus).detach()
+        torch.testing.assert_close(images_from_w_plus(target, w_plus), expected)
 
 
 class TestReference:

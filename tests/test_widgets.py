@@ -2,10 +2,9 @@ import pytest
 import torch
 from tiny_networks import tiny_generator
 
-from sa_helpers.directions import Direction
-from sa_helpers.effects import edit_images, move_w
+from sa_helpers.editing import Direction, edit_images, move_w
 from sa_helpers.images import encode_jpeg, make_grid, to_uint8
-from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.latents import w_plus_from_seeds
 from sa_helpers.widgets import edit_slider
 
 
@@ -16,7 +15,7 @@ def models():
 
 @pytest.fixture(scope="module")
 def w_plus(models):
-    return z_to_w_plus(models["a"], z_from_seeds([0], z_dim=8), truncation_psi=1.0)
+    return w_plus_from_seeds(models["a"], [0], truncation_psi=1.0)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ export function pythonLines(state: State, manifest: Manifest): string {
     ...state.pictures.map((picture) => networkLine(picture, manifest, used)),
     "",
     "",
-    ...latentLines(state, manifest, used),
+    ...latentLines(state, used),
     "",
     "",
     ...pictureLines(state, used),
@@ -95,13 +95,11 @@ function scheduleOptions(picture: Picture, manifest: Manifest, used: Set<string>
   return options;
 }
 
-function latentLines(state: State, manifest: Manifest, used: Set<string>): string[] {
-  used.add("sa_helpers.latents import z_from_seeds, z_to_w_plus");
-  const { z_dim } = sizesOf(state.pictures[0] as Picture, manifest);
+function latentLines(state: State, used: Set<string>): string[] {
+  used.add("sa_helpers.latents import w_plus_from_seeds");
   return [
     "def latents(model, seed):",
-    `    z = z_from_seeds([seed], z_dim=${z_dim})`,
-    `    return z_to_w_plus(model, z, truncation_psi=${state.psi})`,
+    `    return w_plus_from_seeds(model, [seed], truncation_psi=${state.psi})`,
   ];
 }
 
@@ -121,7 +119,7 @@ function pictureLines(state: State, used: Set<string>): string[] {
   lines.push("styles = model.synthesis.w_plus_to_s(w_plus)");
   const channels = Object.entries(state.channels);
   if (channels.length) {
-    used.add("sa_helpers.directions import channel_sigmas, edit_channel");
+    used.add("sa_helpers.editing import channel_sigmas, edit_channel");
     lines.push(
       "sigmas = channel_sigmas(models.parent.generator, range(10_000), truncation_psi=0.7)",
     );

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sa_helpers.blending.components import blend_weights
-from sa_helpers.networks import Generator, StyleLayer, style_layers
+from sa_helpers.networks import Generator, StyleLayer
 
 
 def swap_channels(
@@ -39,12 +39,11 @@ def swap_channels(
 
 def _channel_amounts(model: Generator, channels: Sequence[str], amount: float) -> dict[str, Tensor]:
     """For every weight that belongs to a channel, a mask that holds `amount` at the channel."""
-    state, layers = model.state_dict(), style_layers(model.config)
-    like = model.synthesis.w_plus_to_s(model.w_avg.expand(1, model.num_ws, -1))
+    state, space = model.state_dict(), model.synthesis.style_space
     amounts: dict[str, Tensor] = {}
     for channel_name in channels:
-        layer, channel = like.parse(channel_name)
-        for name, axis in _weights_of_channels(layers[layer]).items():
+        layer, channel = space.parse(channel_name)
+        for name, axis in _weights_of_channels(space.layers[layer]).items():
             mask = amounts.setdefault(name, torch.zeros_like(state[name]))
             mask.select(axis, channel).fill_(amount)
     return amounts

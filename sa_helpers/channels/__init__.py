@@ -8,7 +8,7 @@ from sa_helpers.channels.localization import (
     overlap_scores,
     region_strengths,
 )
-from sa_helpers.channels.maps import GRID, channel_maps, distinct_places, feature_channels
+from sa_helpers.channels.maps import GRID, channel_maps, distinct_places
 from sa_helpers.channels.overlaps import (
     channel_agreement,
     kept_share,
@@ -27,7 +27,6 @@ __all__ = [
     "channel_maps",
     "discover_channels",
     "distinct_places",
-    "feature_channels",
     "grid_labels",
     "kept_share",
     "overlap_by_chance",

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Integer
 from numpy import ndarray
 from torch import Tensor
 
-from sa_helpers.channels.maps import GRID, channel_maps, feature_channels
+from sa_helpers.channels.maps import GRID, channel_maps
 from sa_helpers.networks import Generator
 
 MIN_SHARE = 0.25
@@ -150,7 +150,7 @@ def discover_channels(
         maps = channel_maps(generator, latent[None])
         winners.append(overlap_scores(maps, label, num_regions=num_regions).argmax(axis=1))
         strengths.append(region_strengths(maps, label, num_regions=num_regions))
-    names = feature_channels(generator.synthesis.w_plus_to_s(w_plus[:1]))
+    names = generator.synthesis.style_space.feature_names
     is_present = np.isfinite(np.stack(strengths)[:, 0])
     profiles = _mean_where_present(np.stack(strengths))
     return ChannelRegions(tuple(names), tuple(regions), np.stack(winners), is_present, profiles)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from sa_helpers.networks import Generator, Styles
+from sa_helpers.networks import Generator
 from sa_helpers.networks.convolution import conv2d
 from sa_helpers.networks.filters import upsample_image, upsampling_conv
 from sa_helpers.networks.layers import (
@@ -29,16 +29,6 @@ from sa_helpers.networks.synthesis import SynthesisLayer, ToRGBLayer
 
 GRID = 32
 """Side of the maps in which channels and regions are compared, in pixels."""
-
-
-def feature_channels(styles: Styles) -> list[str]:
-    """Names of all channels of feature convolutions, such as `6_501`; tRGB layers are left out."""
-    return [
-        f"{index}_{channel}"
-        for index, layer in enumerate(styles.layers)
-        if not layer.is_torgb
-        for channel in range(layer.num_channels)
-    ]
 
 
 @torch.inference_mode()
@@ -63,7 +53,8 @@ def channel_maps(
         dtype: Of the changes that are carried; the image itself is computed in float32.
 
     Returns:
-        One map a channel, in the order of `feature_channels` whatever that of `names`, on the CPU.
+        One map a channel, in the order of `StyleSpace.feature_names` whatever that of `names`,
+        on the CPU.
 
     Raises:
         ValueError: A name is of no feature channel, or there are none; or not one image.
@@ -71,7 +62,7 @@ def channel_maps(
     if len(w_plus) != 1:
         raise ValueError(f"There are latents of {len(w_plus)} images; expected those of one.")
     steps = _linearise(generator, w_plus)
-    chosen = _channels_by_layer(feature_channels(generator.synthesis.w_plus_to_s(w_plus)), names)
+    chosen = _channels_by_layer(generator.synthesis.style_space.feature_names, names)
     maps = []
     for index, step in enumerate(steps):
         if isinstance(step, _FeatureStep) and index in chosen:
@@ -179,7 +170,8 @@ def _linearise(generator: Generator, w_plus: Tensor) -> list[_FeatureStep | _Col
     synthesis = generator.synthesis
     x = synthesis.get_parameter("b4.const")[None].contiguous(memory_format=torch.channels_last)
     steps: list[_FeatureStep | _ColourStep] = []
-    for spec, style in zip(synthesis.layers, synthesis.w_plus_to_s(w_plus), strict=True):
+    specs = synthesis.style_space.layers
+    for spec, style in zip(specs, synthesis.w_plus_to_s(w_plus), strict=True):
         layer = synthesis.get_submodule(spec.name)
         if isinstance(layer, SynthesisLayer):
             y = layer(x, style, layer.noise_const[None, None])

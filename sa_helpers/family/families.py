@@ -15,7 +15,7 @@ from sa_helpers.family.opened import opened
 from sa_helpers.runtime import shown
 
 if TYPE_CHECKING:
-    import sa_helpers.scales
+    import sa_helpers.editing.scales
     import sa_helpers.translation
 
 _HEADINGS = ("model", "domain", "parent", "kimg", "encoder", "survey")
@@ -132,7 +132,7 @@ class Family:
         return children[0].name, children[-1].name
 
     @property
-    def scales(self) -> "sa_helpers.scales.Scales":
+    def scales(self) -> "sa_helpers.editing.scales.Scales":
         """The directions of W that were found and measured in the parent.
 
         Raises:

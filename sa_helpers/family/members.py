@@ -18,10 +18,10 @@ from sa_helpers.networks import Discriminator, Encoder, Generator
 from sa_helpers.runtime import shown
 
 if TYPE_CHECKING:
+    import sa_helpers.channels.survey
+    import sa_helpers.editing.scales
     import sa_helpers.family.readers
     import sa_helpers.inversion
-    import sa_helpers.scales
-    import sa_helpers.survey
 
 T = TypeVar("T")
 WEIGHTS = ".safetensors"
@@ -152,14 +152,14 @@ class Member:
         return Readers(self.folder, self.domain)
 
     @property
-    def survey(self) -> "sa_helpers.survey.ChannelSurvey":
+    def survey(self) -> "sa_helpers.channels.survey.ChannelSurvey":
         """The survey of the model's channels.
 
         Raises:
             CheckpointError: It was not surveyed, or other weights were; the message says how to do
                 it.
         """
-        from sa_helpers.survey import SURVEYS
+        from sa_helpers.channels.survey import SURVEYS
 
         return self._beside(SURVEYS, self.survey_path)
 
@@ -177,7 +177,7 @@ class Member:
         """Open the latents that searches found for held-out images of the model's domain.
 
         Args:
-            space: That was searched, one of `inversion.SPACES`.
+            space: That was searched, one of `latents.SPACES`.
 
         Raises:
             CheckpointError: There are none, or they belong to other weights.
@@ -188,14 +188,14 @@ class Member:
         return self._beside(FOUND_LATENTS, path)
 
     @property
-    def scales(self) -> "sa_helpers.scales.Scales":
+    def scales(self) -> "sa_helpers.editing.scales.Scales":
         """The directions of W that were found and measured in this model.
 
         Raises:
             CheckpointError: There are none, or they belong to other weights; the message says how
                 to make them.
         """
-        from sa_helpers.scales import SCALES
+        from sa_helpers.editing.scales import SCALES
 
         return self._beside(SCALES, self.scales_path)
 

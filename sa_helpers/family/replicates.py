@@ -14,17 +14,18 @@ import numpy as np
 from numpy import ndarray
 
 from sa_helpers import checkpoints
-from sa_helpers.alignment import image_changes, latent_distances, seeds_to_images
+from sa_helpers.alignment import image_changes, latent_distances
 from sa_helpers.blending import COMPONENTS, reset_component, weight_change
+from sa_helpers.channels.survey import SURVEYS, survey_channels, with_record
 from sa_helpers.checkpoints import ArrayKind, CheckpointError
 from sa_helpers.command_line import add_num_threads, positive_int, refuse, use_num_threads
 from sa_helpers.family.readers import Readers
 from sa_helpers.family.surveying import TRUNCATION_PSI
 from sa_helpers.finetuning.quality import measure_quality
 from sa_helpers.finetuning.rebuild import MODELS
+from sa_helpers.latents import images_from_seeds
 from sa_helpers.networks import Generator
 from sa_helpers.recognition import AttributeNetwork
-from sa_helpers.survey import SURVEYS, survey_channels, with_record
 
 Arrays = dict[str, ndarray]
 _DESCRIPTION = """
@@ -146,7 +147,7 @@ def _measure(
     for component in COMPONENTS:
         change = weight_change(parent, child, component)
         arrays[f"weight_change/{component}"] = np.array(change)
-    images = seeds_to_images(child, range(options.num_read), truncation_psi=1.0)
+    images = images_from_seeds(child, range(options.num_read), truncation_psi=1.0)
     arrays |= {f"read/{factor}": values for factor, values in reader.read(images).items()}
     return {name: values.astype(np.float32) for name, values in arrays.items()}
 

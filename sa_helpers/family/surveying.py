@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from sa_helpers.channels.survey import SURVEYS, ChannelSurvey, survey_channels, with_record
 from sa_helpers.checkpoints import CheckpointError
-from sa_helpers.family import Family, Member
-from sa_helpers.recognition import AttributeNetwork
-from sa_helpers.scales import (
+from sa_helpers.editing.scales import (
     FACTORS,
     LABELLED_SEEDS,
     MEASURED_SEEDS,
@@ -18,8 +17,9 @@ from sa_helpers.scales import (
     Scales,
     measure_scales,
 )
-from sa_helpers.scales import TRUNCATION_PSI as SCALES_PSI
-from sa_helpers.survey import SURVEYS, ChannelSurvey, survey_channels, with_record
+from sa_helpers.editing.scales import TRUNCATION_PSI as SCALES_PSI
+from sa_helpers.family import Family, Member
+from sa_helpers.recognition import AttributeNetwork
 
 TRUNCATION_PSI = 0.7
 

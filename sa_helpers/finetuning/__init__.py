@@ -7,7 +7,7 @@ from sa_helpers.finetuning.emoji import FLUENT_EMOJI
 from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
 from sa_helpers.finetuning.resizing import grow, shrink, widen
 from sa_helpers.finetuning.run import Run
-from sa_helpers.finetuning.sampling import sample_images, sample_sheet
+from sa_helpers.finetuning.sampling import sample_sheet
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import StepReport, Trainer
 
@@ -28,7 +28,6 @@ __all__ = [
     "grow",
     "judge",
     "new_networks",
-    "sample_images",
     "sample_sheet",
     "shrink",
     "train_until",

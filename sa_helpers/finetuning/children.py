@@ -13,9 +13,9 @@ from torch import Tensor
 
 from sa_helpers import checkpoints, images, metrics, runtime
 from sa_helpers.finetuning.data import TrainingImages
-from sa_helpers.finetuning.sampling import sample_images
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import Trainer
+from sa_helpers.latents import images_from_seeds
 from sa_helpers.networks import Generator
 
 FEATURE_NETWORK = "efficientnet-lite0"
@@ -132,7 +132,7 @@ def judge(trainer: Trainer, *, domain: TrainingImages, held_out: TrainingImages)
     seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_GROUPS * _GROUP_SIZE)
     generated = torch.cat(
         [
-            sample_images(trainer.generator_ema, chunk, truncation_psi=1.0, dtype=torch.float32)
+            images_from_seeds(trainer.generator_ema, chunk, truncation_psi=1.0)
             for chunk in (seeds[i : i + _GROUP_SIZE] for i in range(0, len(seeds), _GROUP_SIZE))
         ]
     )

@@ -27,8 +27,8 @@ from sa_helpers.command_line import positive_int, refuse, use_num_threads
 from sa_helpers.finetuning.children import Judgement, child_trainer, judge, train_until
 from sa_helpers.finetuning.data import TrainingImages, folder_images
 from sa_helpers.finetuning.emoji import FLUENT_EMOJI
-from sa_helpers.finetuning.sampling import sample_images
 from sa_helpers.finetuning.settings import TrainingSettings
+from sa_helpers.latents import images_from_seeds
 from sa_helpers.networks import Generator
 
 RECORDS = Path(__file__).parent.parent / "data" / "few_images"
@@ -215,7 +215,7 @@ def _sheet(models: Sequence[Generator]) -> UInt8[ndarray, "height width 3"]:
 
 
 def _shown(model: Generator, seeds: range) -> torch.Tensor:
-    return sample_images(model, seeds, truncation_psi=SHOWN_PSI, dtype=torch.float32)
+    return images_from_seeds(model, seeds, truncation_psi=SHOWN_PSI)
 
 
 def write(name: str, record: Record, sheet: ndarray, *, folder: Path) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy import ndarray
 from scipy.spatial.distance import cdist
@@ -19,7 +18,7 @@ from scipy.stats import wasserstein_distance
 from torch import Tensor
 
 from sa_helpers import clay, images, metrics
-from sa_helpers.finetuning.sampling import sample_images
+from sa_helpers.latents import images_from_seeds
 from sa_helpers.networks import Generator
 from sa_helpers.recognition import AttributeNetwork
 
@@ -194,7 +193,7 @@ def _rendered(domain: str, first_seed: int, count: int, resolution: int) -> Iter
 def _generated(generator: Generator, count: int) -> Iterator[Tensor]:
     for start in range(_GENERATED_SEED, _GENERATED_SEED + count, _CHUNK):
         seeds = range(start, min(start + _CHUNK, _GENERATED_SEED + count))
-        yield sample_images(generator, seeds, truncation_psi=1.0, dtype=torch.float32)
+        yield images_from_seeds(generator, seeds, truncation_psi=1.0)
 
 
 def _to_held_out(

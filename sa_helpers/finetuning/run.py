@@ -22,9 +22,10 @@ import numpy as np
 from sa_helpers import checkpoints, images, metrics, runtime
 from sa_helpers.finetuning.data import TrainingImages
 from sa_helpers.finetuning.parts import with_plain_weights
-from sa_helpers.finetuning.sampling import sample_images, sample_sheet
+from sa_helpers.finetuning.sampling import sample_sheet
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import StepReport, Trainer
+from sa_helpers.latents import images_from_seeds
 
 FEATURE_NETWORK = "efficientnet-lite0"
 _EVALUATION_SEED = 1_000_000
@@ -193,7 +194,7 @@ class Run:
         step = _EVALUATION_CHUNK
         chunks = (seeds[i : i + step] for i in range(0, len(seeds), step))
         dtype = self.trainer.dtype
-        batches = (sample_images(generator, c, truncation_psi=1.0, dtype=dtype) for c in chunks)
+        batches = (images_from_seeds(generator, c, truncation_psi=1.0, dtype=dtype) for c in chunks)
         fake = metrics.extract_features(batches, network=FEATURE_NETWORK)
         distance = metrics.frechet_distance(fake, real)
         self.distances.append({"kimg": self._kimg, "frechet_distance": round(distance, 4)})

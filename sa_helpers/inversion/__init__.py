@@ -14,13 +14,11 @@ from sa_helpers.inversion.encoding import ImageEncoder, encode
 from sa_helpers.inversion.latent_encoder import LatentEncoder, LatentEncoderConfig
 from sa_helpers.inversion.optimisation import METHODS, Inversion, InversionSettings, invert
 from sa_helpers.inversion.searching import FOUND_LATENTS, FoundLatents, search_many
-from sa_helpers.inversion.spaces import SPACES, LatentSpace
 
 __all__ = [
     "ENCODERS",
     "FOUND_LATENTS",
     "METHODS",
-    "SPACES",
     "AdaptedEncoder",
     "EncoderSettings",
     "FoundLatents",
@@ -29,7 +27,6 @@ __all__ = [
     "InversionSettings",
     "LatentEncoder",
     "LatentEncoderConfig",
-    "LatentSpace",
     "encode",
     "encoders",
     "invert",

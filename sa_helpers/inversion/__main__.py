@@ -29,7 +29,7 @@ from sa_helpers.inversion.encoder_training import (
     train_encoder,
 )
 from sa_helpers.inversion.latent_encoder import LatentEncoder
-from sa_helpers.inversion.spaces import SPACES
+from sa_helpers.latents import SPACES
 
 HELD_OUT_SEED = 2_000_000
 _DESCRIPTION = r"""

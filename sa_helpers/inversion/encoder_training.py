@@ -24,13 +24,17 @@ from sa_helpers.images import from_uint8, resize, to_uint8
 from sa_helpers.inversion.adapted_encoder import AdaptedEncoder
 from sa_helpers.inversion.encoding import encode
 from sa_helpers.inversion.latent_encoder import LatentEncoder, LatentEncoderConfig
-from sa_helpers.inversion.spaces import SPACES
-from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.latents import (
+    SPACES,
+    images_from_w_plus,
+    latents_to_w_plus,
+    z_from_seeds,
+    z_to_w_plus,
+)
 from sa_helpers.metrics import perceptual_distance, perceptual_distance_to
 from sa_helpers.networks import Generator
 from sa_helpers.recognition.training import perturb
 
-_CHUNK = 16
 _FIRST_Z_SEED = 10_000_000
 _FIRST_KNOWN_SEED = 20_000_000
 _KNOWN_BATCH = 64
@@ -339,8 +343,8 @@ def reconstruction_errors(
     errors = {}
     for space in encoder.config.spaces:
         latents = encode(targets, encoder, space=space, truncation_psi=psi)
-        w_plus = SPACES[space].to_w_plus(generator, latents, truncation_psi=psi)
-        drawn = torch.cat([generator.synthesis(chunk) for chunk in w_plus.split(_CHUNK)])
+        w_plus = latents_to_w_plus(generator, latents, space=space, truncation_psi=psi)
+        drawn = images_from_w_plus(generator, w_plus).to(device)
         errors[space] = {
             "perceptual": float(perceptual_distance(drawn, targets, network=network).mean()),
             "pixels": float((drawn - targets).square().mean()),

@@ -9,9 +9,9 @@ from torch import Tensor
 from sa_helpers.images import resize
 from sa_helpers.inversion.latent_encoder import LatentEncoder
 from sa_helpers.networks import Encoder
+from sa_helpers.runtime import in_batches
 
 ImageEncoder = LatentEncoder | Encoder
-_CHUNK = 32
 
 
 @torch.no_grad()
@@ -38,13 +38,12 @@ def encode(
     """
     device = next(encoder.parameters()).device
     small = resize(images, img_resolution=encoder.config.img_resolution).clamp(-1, 1).to(device)
-    chunks = small.split(_CHUNK)
     if isinstance(encoder, LatentEncoder):
         _check_space(space, encoder.config.spaces)
         _check_truncation(encoder, space, truncation_psi)
-        return torch.cat([encoder(chunk)[space] for chunk in chunks])
+        return in_batches(lambda batch: encoder(batch)[space], small)
     _check_space(space, ("w_plus",))
-    return torch.cat([encoder(chunk) for chunk in chunks])
+    return in_batches(encoder, small)
 
 
 def _check_space(space: str, known: Sequence[str]) -> None:

@@ -10,8 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sa_helpers.inversion.spaces import SPACES
-from sa_helpers.latents import z_from_seeds
+from sa_helpers.latents import SPACES, z_from_seeds
 from sa_helpers.networks import Generator
 from sa_helpers.recognition.attribute_network import convolution
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from sa_helpers import checkpoints, clay, images, runtime
 from sa_helpers.command_line import add_num_threads, positive_int
 from sa_helpers.inversion.optimisation import Inversion, InversionSettings, invert
-from sa_helpers.inversion.spaces import SPACES
+from sa_helpers.latents import SPACES, images_from_w_plus, latents_to_w_plus
 from sa_helpers.networks import Generator
 
 FIRST_SEED = 2_000_000
@@ -56,9 +56,8 @@ class FoundLatents:
             generator: The one that was searched.
         """
         psi = self.settings.truncation_psi
-        with torch.no_grad():
-            w_plus = SPACES[self.space].to_w_plus(generator, self.latents, truncation_psi=psi)
-            pictures = torch.cat([generator.synthesis(part) for part in w_plus.split(_BATCH)])
+        w_plus = latents_to_w_plus(generator, self.latents, space=self.space, truncation_psi=psi)
+        pictures = images_from_w_plus(generator, w_plus)
         losses = torch.empty(0, len(self.seeds))
         return Inversion(self.space, self.latents, w_plus, pictures, self.distances, losses)
 

@@ -5,11 +5,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sa_helpers.images import resize
-from sa_helpers.inversion.spaces import LatentSpace
-from sa_helpers.latents import truncate, z_from_seeds
+from sa_helpers.latents import LatentSpace, truncate, z_from_seeds
 from sa_helpers.networks import Generator
+from sa_helpers.runtime import in_batches
 
-_CHUNK = 16
 _COMPARED_PX = 32
 
 
@@ -41,11 +40,9 @@ def nearest_samples(
         w = generator.mapping(z)[:, None]
         single = truncate(w, generator.w_avg, truncation_psi=truncation_psi)
     latents = single.expand(-1, generator.num_ws if space.has_layers else 1, -1)
-    drawn = [
-        _small(generator.synthesis(space.to_w_plus(generator, part, truncation_psi=truncation_psi)))
-        for part in latents.split(_CHUNK)
-    ]
-    distances = torch.cdist(_small(images.to(device)), torch.cat(drawn))
+    w_plus = space.to_w_plus(generator, latents, truncation_psi=truncation_psi)
+    drawn = in_batches(lambda part: _small(generator.synthesis(part)), w_plus)
+    distances = torch.cdist(_small(images.to(device)), drawn)
     return latents[distances.argmin(dim=1)]
 
 

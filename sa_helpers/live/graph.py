@@ -26,7 +26,7 @@ class _FromStyles(nn.Module):
 
     def forward(self, w_plus: Tensor, edit: Tensor) -> Tensor:
         styles = self.network.w_plus_to_s(w_plus)
-        edited = styles.split(styles.cat() + edit)
+        edited = styles.space.split(styles.cat() + edit)
         return self.network.render(list(edited), [None] * len(edited))
 
 
@@ -75,7 +75,7 @@ def export_graph(config: GeneratorConfig, path: Path) -> Path:
     with torch.random.fork_rng(devices=[]):
         generator = Generator(config).eval().requires_grad_(False)
     network, weights = generator.synthesis, weights_of_graph(generator)
-    num_styles = sum(layer.num_channels for layer in network.layers)
+    num_styles = len(network.style_space.names)
     latents = {
         "w_plus": torch.zeros(1, network.num_ws, config.w_dim),
         "edit": torch.zeros(1, num_styles),

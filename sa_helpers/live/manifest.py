@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,12 @@ from safetensors.torch import save
 
 from sa_helpers import networks
 from sa_helpers.channels import NO_REGION
-from sa_helpers.directions import channel_sigmas
+from sa_helpers.editing import channel_sigmas
 from sa_helpers.family import Family, Member
 from sa_helpers.images import encode_jpeg, resize, to_uint8
-from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.latents import w_plus_from_seeds
 from sa_helpers.live import graph
-from sa_helpers.networks import Generator, GeneratorConfig, style_layers
+from sa_helpers.networks import Generator, GeneratorConfig, StyleSpace
 from sa_helpers.runtime import replacing
 
 SCHEMA = 1
@@ -106,7 +105,7 @@ def _architecture(config: GeneratorConfig, path: Path) -> dict[str, Any]:
             "channels": layer.num_channels,
             "latent": layer.w_index,
         }
-        for layer in style_layers(config)
+        for layer in StyleSpace.of(config).layers
     ]
     return {
         "graph": {"file": path.name, "bytes": path.stat().st_size},
@@ -144,8 +143,7 @@ def _model(member: Member, folder: Path) -> dict[str, Any]:
 @torch.inference_mode()
 def _still(generator: Generator) -> bytes:
     """The picture that stands in a page until its model runs."""
-    z = z_from_seeds([STILL_SEED], z_dim=generator.config.z_dim)
-    w_plus = z_to_w_plus(generator, z, truncation_psi=STILL_PSI)
+    w_plus = w_plus_from_seeds(generator, [STILL_SEED], truncation_psi=STILL_PSI)
     image = generator.synthesis(w_plus, noise="none")
     return encode_jpeg(to_uint8(resize(image, img_resolution=STILL_SIDE))[0], quality=80)
 
@@ -189,7 +187,7 @@ def _channels(models: Family) -> list[dict[str, Any]]:
     strongest = dict(zip(survey.found.names, factors, strict=True))
     sigmas = channel_sigmas(parent, SIGMA_SEEDS, truncation_psi=SIGMA_PSI).tolist()
     rows = []
-    for name, sigma in zip(_channel_names(parent.config), sigmas, strict=True):
+    for name, sigma in zip(parent.synthesis.style_space.names, sigmas, strict=True):
         region = regions.get(name, NO_REGION)
         rows.append(
             {
@@ -200,11 +198,6 @@ def _channels(models: Family) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _channel_names(config: GeneratorConfig) -> Iterable[str]:
-    for index, layer in enumerate(style_layers(config)):
-        yield from (f"{index}_{channel}" for channel in range(layer.num_channels))
 
 
 def _strongest(factors: tuple[str, ...], effects: Float[ndarray, " factors"]) -> str | None:

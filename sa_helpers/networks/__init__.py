@@ -9,7 +9,7 @@ from sa_helpers.networks.encoder import Encoder, EncoderConfig
 from sa_helpers.networks.generator import Generator
 from sa_helpers.networks.mapping import MappingNetwork
 from sa_helpers.networks.noise import NoiseSource
-from sa_helpers.networks.styles import StyleLayer, Styles, style_layers
+from sa_helpers.networks.styles import StyleLayer, Styles, StyleSpace
 from sa_helpers.networks.synthesis import SynthesisNetwork
 from sa_helpers.networks.truncation import broadcast_w, truncate
 
@@ -23,9 +23,9 @@ __all__ = [
     "MappingNetwork",
     "NoiseSource",
     "StyleLayer",
+    "StyleSpace",
     "Styles",
     "SynthesisNetwork",
     "broadcast_w",
-    "style_layers",
     "truncate",
 ]

@@ -20,7 +20,7 @@ from sa_helpers.networks.layers import (
     scale_channels,
 )
 from sa_helpers.networks.noise import NoiseSource, draw_noise
-from sa_helpers.networks.styles import StyleLayer, Styles, style_layers
+from sa_helpers.networks.styles import StyleLayer, Styles, StyleSpace
 
 
 class SynthesisLayer(nn.Module):
@@ -162,7 +162,7 @@ class SynthesisNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.num_ws = config.num_ws
-        self.layers = style_layers(config)
+        self.style_space = StyleSpace.of(config)
         self.resolutions = block_resolutions(config.img_resolution)
         for resolution in self.resolutions:
             self.add_module(f"b{resolution}", SynthesisBlock(resolution, config))
@@ -178,10 +178,10 @@ class SynthesisNetwork(nn.Module):
                 f"w_plus has {w_plus.shape[1]} latents a sample; this network has "
                 f"{self.num_ws}. Use broadcast_w(w, num_ws={self.num_ws})."
             )
-        latents = w_plus.unbind(dim=1)
+        latents, layers = w_plus.unbind(dim=1), self.style_space.layers
         return Styles(
-            [self._module(layer).affine(latents[layer.w_index]) for layer in self.layers],
-            self.layers,
+            [self._module(layer).affine(latents[layer.w_index]) for layer in layers],
+            self.style_space,
         )
 
     def s_to_image(
@@ -194,7 +194,7 @@ class SynthesisNetwork(nn.Module):
             noise: See `draw_noise`.
             dtype: Of the features; colours are always added up in float32 or better.
         """
-        modules = [self._module(layer) for layer in self.layers]
+        modules = [self._module(layer) for layer in self.style_space.layers]
         constants = [m.noise_const for m in modules if isinstance(m, SynthesisLayer)]
         maps = draw_noise(noise, constants, batch_size=styles[0].shape[0])
         return self.render(list(styles), maps, dtype=dtype)

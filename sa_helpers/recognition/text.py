@@ -78,7 +78,7 @@ class TextReader:
     ) -> dict[str, Float[ndarray, " batch"]]:
         """Attributes of images in [-1, 1], in hundredths of a cosine.
 
-        `AttributeNetwork.read` gives the same form, so `directions.channel_effects` takes either.
+        `AttributeNetwork.read` gives the same form, so `editing.channel_effects` takes either.
         """
         scores = [self._scores(chunk.to(self.device)) for chunk in images.split(_CHUNK)]
         columns = torch.cat(scores).cpu().double().numpy()

@@ -3,6 +3,7 @@
 from sa_helpers.runtime.computing import (
     compute_dtype,
     default_device,
+    in_batches,
     named_device,
     progress,
     randn_per_seed,
@@ -26,6 +27,7 @@ __all__ = [
     "cache_dir",
     "compute_dtype",
     "default_device",
+    "in_batches",
     "is_sealed",
     "load_state",
     "misfits",

@@ -1,7 +1,7 @@
 """Where and how to compute: device, dtype, seeds and progress bars."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import torch
@@ -90,6 +90,20 @@ def randn_per_seed(
     ]
     stacked = torch.stack(samples) if samples else torch.empty((0, *shape))
     return stacked.to(device or torch.device("cpu"))
+
+
+def in_batches(
+    function: Callable[..., Tensor], *tensors: Tensor, batch_size: int = 16
+) -> Float[Tensor, "..."]:
+    """Apply a function to a few rows at a time, to bound the memory, and join what it gives.
+
+    Args:
+        function: Takes some rows of each tensor, and gives as many rows.
+        tensors: With equally many rows, one or more.
+        batch_size: Rows at once; changes the memory and nothing else.
+    """
+    batches = zip(*(tensor.split(batch_size) for tensor in tensors), strict=True)
+    return torch.cat([function(*batch) for batch in batches])
 
 
 def progress(iterable: Iterable[T], *, desc: str, total: int | None = None) -> Iterator[T]:

@@ -7,10 +7,8 @@ the learned baseline (`train_translator`, `python -m sa_helpers.translation`).
 
 from sa_helpers.translation.latents import (
     Translation,
-    carry_latents,
     mix_with_reference,
     switch_layer_of,
-    synthesise,
     translate,
 )
 from sa_helpers.translation.training import CutSettings, CutTrainer, train_translator
@@ -23,10 +21,8 @@ __all__ = [
     "Translation",
     "Translator",
     "TranslatorConfig",
-    "carry_latents",
     "mix_with_reference",
     "switch_layer_of",
-    "synthesise",
     "train_translator",
     "translate",
 ]

@@ -7,10 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sa_helpers.inversion import SPACES, Inversion, InversionSettings, invert
+from sa_helpers.inversion import Inversion, InversionSettings, invert
+from sa_helpers.latents import images_from_w_plus, latents_to_w_plus
 from sa_helpers.networks import Generator
-
-_CHUNK = 16
 
 
 @dataclass(frozen=True)
@@ -57,30 +56,9 @@ def translate(
     """
     settings = settings or InversionSettings()
     found = invert(images, source, space=space, settings=settings, **how)
-    w_plus = carry_latents(
-        found.latents, target, space=space, truncation_psi=settings.truncation_psi
-    )
-    return Translation(found, w_plus, synthesise(target, w_plus))
-
-
-@torch.no_grad()
-def carry_latents(
-    latents: Float[Tensor, "images layers dim"],
-    target: Generator,
-    *,
-    space: str,
-    truncation_psi: float,
-) -> Float[Tensor, "images num_ws w_dim"]:
-    """What the target's synthesis network gets for latents that were found in another model."""
-    return SPACES[space].to_w_plus(target, latents, truncation_psi=truncation_psi)
-
-
-@torch.no_grad()
-def synthesise(
-    generator: Generator, w_plus: Float[Tensor, "images num_ws w_dim"]
-) -> Float[Tensor, "images 3 height width"]:
-    """Draw images, a few at a time to bound the memory."""
-    return torch.cat([generator.synthesis(chunk) for chunk in w_plus.split(_CHUNK)])
+    psi = settings.truncation_psi
+    w_plus = latents_to_w_plus(target, found.latents, space=space, truncation_psi=psi)
+    return Translation(found, w_plus, images_from_w_plus(target, w_plus))
 
 
 def mix_with_reference(
@@ -118,7 +96,7 @@ def switch_layer_of(generator: Generator, resolution: int) -> int:
     Raises:
         ValueError: The generator has no such resolution; the message lists those that it has.
     """
-    layers = [layer for layer in generator.synthesis.layers if not layer.is_torgb]
+    layers = [layer for layer in generator.synthesis.style_space.layers if not layer.is_torgb]
     firsts = [layer.w_index for layer in layers if layer.resolution == resolution]
     if not firsts:
         known = sorted({layer.resolution for layer in layers})

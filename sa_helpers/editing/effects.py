@@ -14,14 +14,13 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from sa_helpers.directions import Direction, edit_channel
+from sa_helpers.editing.directions import Direction, edit_channel
 from sa_helpers.networks import Generator, Styles
 from sa_helpers.recognition import AttributeNetwork
+from sa_helpers.runtime import in_batches
 
 Edit = Callable[[Generator, Float[Tensor, "samples num_ws w_dim"], float], Styles]
 """Takes a model, latents and an amount; gives the edited styles."""
-
-_CHUNK = 16
 
 
 def move_w(direction: Direction, *, layers: Sequence[int] | None = None) -> Edit:
@@ -43,7 +42,7 @@ def move_channel(layer_channel: str, *, sigmas: Float[Tensor, " total"]) -> Edit
 
     Args:
         layer_channel: Such as `6_501`.
-        sigmas: Of the parent, from `directions.channel_sigmas`.
+        sigmas: Of the parent, from `editing.channel_sigmas`.
     """
 
     def edit(generator: Generator, w_plus: Tensor, amount: float) -> Styles:
@@ -57,13 +56,13 @@ def move_channels(vector: Float[Tensor, " total"], *, sigmas: Float[Tensor, " to
     """The edit that moves many style channels at once.
 
     Args:
-        vector: From `directions.style_direction`; the amount is its multiple.
+        vector: From `editing.style_direction`; the amount is its multiple.
         sigmas: Of the parent.
     """
 
     def edit(generator: Generator, w_plus: Tensor, amount: float) -> Styles:
         styles = generator.synthesis.w_plus_to_s(w_plus)
-        return styles.split(styles.cat() + (amount * vector * sigmas.cpu()).to(w_plus))
+        return styles.space.split(styles.cat() + (amount * vector * sigmas.cpu()).to(w_plus))
 
     return edit
 
@@ -76,8 +75,8 @@ def edit_images(
     amount: float,
 ) -> Float[Tensor, "samples 3 height width"]:
     """Images of edited latents, on the CPU; an amount of 0 leaves them unchanged."""
-    chunks = [edit(generator, chunk, amount) for chunk in w_plus.split(_CHUNK)]
-    return torch.cat([generator.synthesis.s_to_image(styles).cpu() for styles in chunks])
+    to_image = generator.synthesis.s_to_image
+    return in_batches(lambda latents: to_image(edit(generator, latents, amount)).cpu(), w_plus)
 
 
 def factor_changes(

@@ -16,10 +16,9 @@ from sklearn.linear_model import Ridge
 from sklearn.svm import LinearSVC
 from torch import Tensor
 
-from sa_helpers.latents import z_from_seeds, z_to_w_plus
-from sa_helpers.networks import Generator, Styles
-
-_CHUNK = 256
+from sa_helpers.latents import w_plus_from_seeds
+from sa_helpers.networks import Generator, Styles, StyleSpace
+from sa_helpers.runtime import in_batches
 
 
 @dataclass(frozen=True)
@@ -175,12 +174,13 @@ def closed_form_directions(
     Source: Shen and Zhou 2021 (SeFa), Section 3.
     """
     synthesis = generator.synthesis
-    known = range(len(synthesis.layers))
+    layer_specs = synthesis.style_space.layers
+    known = range(len(layer_specs))
     if layers is not None and not (layers and set(layers) <= set(known)):
         raise ValueError(f"layers is {list(layers)}; expected some of 0 to {known[-1]}.")
     chosen = [
         layer
-        for index, layer in enumerate(synthesis.layers)
+        for index, layer in enumerate(layer_specs)
         if (not layer.is_torgb if layers is None else index in layers)
     ]
     weights: list[Tensor] = [
@@ -205,11 +205,9 @@ def channel_sigmas(
     """
     if len(seeds) < 2:
         raise ValueError(f"There are {len(seeds)} seeds; a deviation needs two or more.")
-    device = generator.w_avg.device
-    z = z_from_seeds(seeds, z_dim=generator.config.z_dim, device=device)
-    w_plus = z_to_w_plus(generator, z, truncation_psi=truncation_psi)
-    joined = [generator.synthesis.w_plus_to_s(chunk).cat() for chunk in w_plus.split(_CHUNK)]
-    return torch.cat(joined).std(dim=0)
+    w_plus = w_plus_from_seeds(generator, seeds, truncation_psi=truncation_psi)
+    to_s = generator.synthesis.w_plus_to_s
+    return in_batches(lambda latents: to_s(latents).cat(), w_plus, batch_size=256).std(dim=0)
 
 
 def edit_channel(
@@ -226,9 +224,8 @@ def edit_channel(
     Raises:
         KeyError: No such channel.
     """
-    layer, channel = styles.parse(layer_channel)
-    sizes = [row.num_channels for row in styles.layers]
-    return styles.edit(layer_channel, float(sigmas[sum(sizes[:layer]) + channel]) * amount)
+    sigma = float(sigmas[styles.space.index(layer_channel)])
+    return styles.edit(layer_channel, sigma * amount)
 
 
 @torch.inference_mode()
@@ -273,7 +270,7 @@ def style_direction(
     effects: Float[ndarray, "channels samples"],
     names: Sequence[str],
     *,
-    like: Styles,
+    space: StyleSpace,
     num_channels: int,
 ) -> Float[Tensor, " total"]:
     """Direction in S of the channels with the strongest and steadiest effects, in sigmas.
@@ -281,7 +278,7 @@ def style_direction(
     Args:
         effects: From `channel_effects`.
         names: Of the channels.
-        like: Styles of the model, for the places of the channels.
+        space: Of the model, for the places of the channels.
         num_channels: How many to keep: those with the largest ratio of mean effect to its standard
             error.
 
@@ -301,9 +298,7 @@ def style_direction(
     errors = effects.std(axis=1, ddof=1) / effects.shape[1] ** 0.5
     ratios = np.abs(means) / (errors + 1e-3 * np.abs(means).max() + 1e-12)
     kept = np.argsort(-ratios)[:num_channels]
-    starts = np.cumsum([0, *(layer.num_channels for layer in like.layers)])
-    direction = torch.zeros(int(starts[-1]))
+    direction = torch.zeros(len(space.names))
     for index in kept:
-        layer, channel = like.parse(names[index])
-        direction[starts[layer] + channel] = float(means[index])
+        direction[space.index(names[index])] = float(means[index])
     return direction / direction.norm()

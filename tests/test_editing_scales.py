@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sa_helpers import scales
 from sa_helpers.checkpoints import CheckpointError, save_model
-from sa_helpers.directions import Direction
+from sa_helpers.editing import Direction, scales
 from sa_helpers.family import open_family
 from sa_helpers.networks import Generator, GeneratorConfig
 from sa_helpers.recognition import AttributeNetwork, Segmenter
@@ -21,8 +20,8 @@ DEGREES = 30.0  # for one step along the first axis of w
 class Canvas(torch.nn.Module):
     """In place of a synthesis network: a picture that shows w in its upper row."""
 
-    def forward(self, w_plus):
-        picture = torch.zeros(len(w_plus), 3, 8, 8)
+    def forward(self, w_plus, *, dtype=torch.float32):
+        picture = torch.zeros(len(w_plus), 3, 8, 8, dtype=dtype)
         picture[:, 0, 0, :4] = w_plus[:, 0]
         return picture
 

@@ -6,8 +6,10 @@ import torch
 from tiny_networks import tiny_generator
 
 from sa_helpers import clay
-from sa_helpers.directions import Direction, channel_sigmas, edit_channel
-from sa_helpers.effects import (
+from sa_helpers.editing import (
+    Direction,
+    channel_sigmas,
+    edit_channel,
     edit_images,
     factor_changes,
     move_channel,
@@ -16,7 +18,7 @@ from sa_helpers.effects import (
     side_effect,
     standardise,
 )
-from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.latents import w_plus_from_seeds
 from sa_helpers.networks import Generator
 from sa_helpers.recognition import AttributeNetwork, FactorCoding
 
@@ -28,7 +30,7 @@ def generator() -> Generator:
 
 @pytest.fixture(scope="module")
 def w_plus(generator):
-    return z_to_w_plus(generator, z_from_seeds(range(3), z_dim=8), truncation_psi=0.7)
+    return w_plus_from_seeds(generator, range(3), truncation_psi=0.7)
 
 
 @pytest.fixture(scope="module")

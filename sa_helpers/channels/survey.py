@@ -14,21 +14,17 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from torch import Tensor
 
-from sa_helpers.channels import (
-    ChannelRegions,
-    channel_agreement,
-    discover_channels,
-    own_ranks,
-)
+from sa_helpers.channels.localization import ChannelRegions, discover_channels
+from sa_helpers.channels.overlaps import channel_agreement, own_ranks
 from sa_helpers.checkpoints import ArrayKind, with_model_sha256
-from sa_helpers.directions import channel_sigmas
+from sa_helpers.editing import channel_sigmas
 from sa_helpers.images import resize
-from sa_helpers.latents import z_from_seeds, z_to_w_plus
-from sa_helpers.networks import Generator, Styles
+from sa_helpers.latents import images_from_w_plus, w_plus_from_seeds
+from sa_helpers.networks import Generator
 from sa_helpers.recognition import IMG_RESOLUTION, AttributeNetwork, Segmenter
+from sa_helpers.runtime import in_batches
 
 _SIGMA_SEEDS = range(10_000)
-_CHUNK = 8
 
 
 @dataclass(frozen=True)
@@ -94,11 +90,8 @@ def survey_channels(
         attributes: Of the model's domain; None leaves the effects out.
         truncation_psi: Of the images, and of the channels' standard deviations.
     """
-    device = generator.w_avg.device
-    z = z_from_seeds(seeds, z_dim=generator.config.z_dim, device=device)
-    with torch.inference_mode():
-        w_plus = z_to_w_plus(generator, z, truncation_psi=truncation_psi)
-        images = torch.cat([generator.synthesis(chunk).cpu() for chunk in w_plus.split(_CHUNK)])
+    w_plus = w_plus_from_seeds(generator, seeds, truncation_psi=truncation_psi)
+    images = images_from_w_plus(generator, w_plus)
     masks = segmenter.segment(resize(images, img_resolution=IMG_RESOLUTION))
     found = discover_channels(generator, w_plus, masks, regions=segmenter.regions)
     factors: tuple[str, ...] = ()
@@ -128,11 +121,11 @@ def factor_gradients(
         attributes: Reads them.
         sigmas: Of all style channels, from `channel_sigmas`; the derivatives are per sigma.
     """
-    chunks = [_factor_gradients(generator, w, attributes) for w in w_plus.split(_CHUNK)]
-    with torch.no_grad():
-        styles = generator.synthesis.w_plus_to_s(w_plus[:1])
-    is_feature = _is_feature(styles)
-    scaled = torch.cat(chunks)[:, :, is_feature] * sigmas.cpu()[is_feature]
+    gradients = in_batches(
+        lambda latents: _factor_gradients(generator, latents, attributes), w_plus, batch_size=8
+    )
+    is_feature = generator.synthesis.style_space.is_feature
+    scaled = gradients[:, :, is_feature] * sigmas.cpu()[is_feature]
     return scaled.transpose(1, 2).double().numpy()
 
 
@@ -142,16 +135,10 @@ def _factor_gradients(
     with torch.no_grad():
         styles = generator.synthesis.w_plus_to_s(w_plus)
     joined = styles.cat().detach().requires_grad_(True)
-    images = generator.synthesis.s_to_image(styles.split(joined))
+    images = generator.synthesis.s_to_image(styles.space.split(joined))
     outputs = attributes(images.clamp(-1, 1))
     rows = [torch.autograd.grad(o.sum(), joined, retain_graph=True)[0] for o in outputs.unbind(1)]
     return torch.stack(rows, dim=1).cpu()
-
-
-def _is_feature(styles: Styles) -> Tensor:
-    return torch.cat(
-        [torch.full((layer.num_channels,), not layer.is_torgb) for layer in styles.layers]
-    )
 
 
 def place_agreement(first: ChannelSurvey, second: ChannelSurvey) -> Float[ndarray, " channels"]:

@@ -1,4 +1,4 @@
-"""The four latent spaces that an inversion can search: Z, Z+, W and W+.
+"""The four latent spaces that an inversion can find latents in: Z, Z+, W and W+.
 
 Z is where the prior is known, W+ is where most images can be reached. The plus spaces have a latent
 of their own for every layer.
@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sa_helpers.latents import broadcast_w, truncate, z_from_seeds
-from sa_helpers.networks import Generator
+from sa_helpers.latents.sampling import z_from_seeds
+from sa_helpers.networks import Generator, broadcast_w, truncate
 
 _NUM_SAMPLES = 10_000
 
@@ -78,3 +78,23 @@ SPACES = {
     )
 }
 """Name to space."""
+
+
+@torch.no_grad()
+def latents_to_w_plus(
+    generator: Generator,
+    latents: Float[Tensor, "images layers dim"],
+    *,
+    space: str,
+    truncation_psi: float,
+) -> Float[Tensor, "images num_ws w_dim"]:
+    """What the synthesis network of a model gets for latents that were found in this or another.
+
+    Args:
+        generator: Whose mapping network turns latents of Z and Z+ into w; those of W and W+ are
+            handed on as they are.
+        latents: Such as an inversion finds.
+        space: Of the latents, one of `SPACES`.
+        truncation_psi: Of latents of Z and Z+.
+    """
+    return SPACES[space].to_w_plus(generator, latents, truncation_psi=truncation_psi)

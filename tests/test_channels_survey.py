@@ -8,15 +8,8 @@ import torch
 from tiny_networks import tiny_generator
 
 from sa_helpers import clay
-from sa_helpers.channels import ChannelRegions, feature_channels
-from sa_helpers.checkpoints import CheckpointError, save_model
-from sa_helpers.directions import channel_effects, channel_sigmas
-from sa_helpers.family import open_family
-from sa_helpers.family.__main__ import main
-from sa_helpers.latents import z_from_seeds, z_to_w_plus
-from sa_helpers.networks import Generator
-from sa_helpers.recognition import READERS, AttributeNetwork, FactorCoding, Segmenter
-from sa_helpers.survey import (
+from sa_helpers.channels import ChannelRegions
+from sa_helpers.channels.survey import (
     SURVEYS,
     ChannelSurvey,
     effect_agreement,
@@ -26,6 +19,13 @@ from sa_helpers.survey import (
     shared_regions,
     survey_channels,
 )
+from sa_helpers.checkpoints import CheckpointError, save_model
+from sa_helpers.editing import channel_effects, channel_sigmas
+from sa_helpers.family import open_family
+from sa_helpers.family.__main__ import main
+from sa_helpers.latents import w_plus_from_seeds
+from sa_helpers.networks import Generator
+from sa_helpers.recognition import READERS, AttributeNetwork, FactorCoding, Segmenter
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +55,10 @@ def survey(generator, attributes, segmenter) -> ChannelSurvey:
 
 
 def test_gradients_are_small_differences(generator, attributes):
-    w_plus = z_to_w_plus(generator, z_from_seeds(range(2), z_dim=8), truncation_psi=0.7)
+    w_plus = w_plus_from_seeds(generator, range(2), truncation_psi=0.7)
     sigmas = channel_sigmas(generator, range(50), truncation_psi=0.7)
     gradients = factor_gradients(generator, w_plus, attributes, sigmas=sigmas)
-    names = feature_channels(generator.synthesis.w_plus_to_s(w_plus))
+    names = generator.synthesis.style_space.feature_names
 
     def measure(images):
         with torch.inference_mode():

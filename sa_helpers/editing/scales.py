@@ -16,9 +16,9 @@ from numpy import ndarray
 from torch import Tensor
 
 from sa_helpers.checkpoints import ArrayKind, with_model_sha256
-from sa_helpers.directions import Direction, fit_regression
+from sa_helpers.editing.directions import Direction, fit_regression
 from sa_helpers.images import resize
-from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.latents import images_from_w_plus, w_plus_from_seeds, z_from_seeds
 from sa_helpers.networks import Generator
 from sa_helpers.recognition import IMG_RESOLUTION, AttributeNetwork, Segmenter
 
@@ -46,7 +46,6 @@ MIN_SPAN = 1.5  # from end to end, in standard deviations that the factor has in
 _KNOWN_PERCENTILES = (1.0, 99.0)
 _AREA_TOLERANCE = 0.02  # of the picture
 _MAX_STRIDES = 8  # they lead as far as a w typically is from the mean
-_CHUNK = 16
 
 
 @dataclass(frozen=True)
@@ -130,16 +129,15 @@ class _Observer:
         self.parent, self.attributes, self.segmenter = parent, attributes, segmenter
         z_dim = parent.config.z_dim
         self.w = parent.mapping(z_from_seeds(labelled_seeds, z_dim=z_dim))
-        own = _pictures(parent, self.w[:, None].expand(-1, parent.num_ws, -1))
+        own = images_from_w_plus(parent, self.w[:, None].expand(-1, parent.num_ws, -1))
         self.labels = attributes.read(own)
         areas = self._areas(own)
         self.least = areas.min(axis=0) - _AREA_TOLERANCE
         self.most = areas.max(axis=0) + _AREA_TOLERANCE
-        z = z_from_seeds(measured_seeds, z_dim=z_dim)
-        self.w_plus = z_to_w_plus(parent, z, truncation_psi=TRUNCATION_PSI)
+        self.w_plus = w_plus_from_seeds(parent, measured_seeds, truncation_psi=TRUNCATION_PSI)
 
     def look(self, direction: Direction, length: float) -> _Look:
-        images = _pictures(self.parent, direction.move(self.w_plus, length))
+        images = images_from_w_plus(self.parent, direction.move(self.w_plus, length))
         values = self.attributes.read(images)[direction.name]
         low, high = np.percentile(self.labels[direction.name], _KNOWN_PERCENTILES)
         areas = self._areas(images)
@@ -214,10 +212,6 @@ def _end(observer: _Observer, direction: Direction, stride: float, slope: float)
             break
         end = float(length)
     return end
-
-
-def _pictures(generator: Generator, w_plus: Tensor) -> Float[Tensor, "samples 3 height width"]:
-    return torch.cat([generator.synthesis(chunk) for chunk in w_plus.split(_CHUNK)])
 
 
 def _take_apart(scales: Scales) -> tuple[dict[str, ndarray], dict[str, Any]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sa_helpers.directions import (
+from sa_helpers.editing import (
     Direction,
     channel_effects,
     channel_sigmas,
@@ -16,7 +16,7 @@ from sa_helpers.directions import (
     principal_directions,
     style_direction,
 )
-from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.latents import w_plus_from_seeds, z_from_seeds, z_to_w_plus
 from sa_helpers.networks import Generator, GeneratorConfig
 
 
@@ -46,7 +46,7 @@ def generator():
 
 @pytest.fixture(scope="module")
 def w_plus(generator):
-    return z_to_w_plus(generator, z_from_seeds(range(5), z_dim=8), truncation_psi=1.0)
+    return w_plus_from_seeds(generator, range(5), truncation_psi=1.0)
 
 
 class TestFitting:
@@ -92,7 +92,7 @@ class TestUnsupervised:
         def change(direction):
             styles = generator.synthesis.w_plus_to_s
             moved, still = styles(direction.move(w_plus, 1.0)), styles(w_plus)
-            pairs = zip(moved.layers, moved, still, strict=True)
+            pairs = zip(moved.space.layers, moved, still, strict=True)
             return sum(((a - b) ** 2).sum() for layer, a, b in pairs if not layer.is_torgb)
 
         directions = closed_form_directions(generator, num_directions=8)
@@ -145,11 +145,11 @@ class TestStyles:
         np.testing.assert_allclose(
             effects[3], (redness(render(up)) - redness(render(down))) / 6, atol=1e-6
         )
-        direction = style_direction(effects, names, like=styles, num_channels=2)
+        direction = style_direction(effects, names, space=styles.space, num_channels=2)
         assert direction.count_nonzero() == 2
         assert direction.norm() == pytest.approx(1)
         step = 0.5 * sigmas * direction
-        more = styles.split(styles.cat() + step)
+        more = styles.space.split(styles.cat() + step)
         assert redness(render(more)).mean() > redness(render(styles)).mean()
 
 
@@ -180,4 +180,4 @@ class TestDegenerateInput:
     def test_no_effect_gives_no_direction(self, generator, w_plus, effects, num_channels):
         styles = generator.synthesis.w_plus_to_s(w_plus)
         with pytest.raises(ValueError, match="with some effect"):
-            style_direction(effects, ["0_0", "0_1"], like=styles, num_channels=num_channels)
+            style_direction(effects, ["0_0", "0_1"], space=styles.space, num_channels=num_channels)
