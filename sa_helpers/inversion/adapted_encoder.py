@@ -87,33 +87,6 @@ def _add_change(layer: nn.Conv2d | nn.Linear, rank: int) -> None:
     holder.register_buffer("original", frozen, persistent=False)
 
 
-def encoders(
-    *, origin: str | None = None, within: tuple[str, ...] = ()
-) -> NetworkKind[LatentEncoder]:
-    """Encoders as files; what is read is always an encoder of the usual kind.
-
-    Writing an `AdaptedEncoder` without an origin, or as a change of itself, is a `ValueError`.
-    Reading a change of an encoder that is missing or has other weights is a `CheckpointError`.
-
-    Args:
-        origin: What a written `AdaptedEncoder` is a change of: another file in the same folder, by
-            its name without the ending.
-        within: Files whose encoders are changes of the one that is read.
-    """
-    return NetworkKind(
-        name="encoder",
-        describe=functools.partial(_describe, origin=origin),
-        build=functools.partial(_build, within=within),
-        remedy="Train one with `python -m sa_helpers.inversion encoder {path} MODEL DOMAIN`, or "
-        "invert by optimisation.",
-        finish=_plain,
-    )
-
-
-ENCODERS = encoders()
-"""Encoders as files; their record tells for which weights they were trained, and how well."""
-
-
 def _describe(encoder: LatentEncoder, path: Path, *, origin: str | None) -> dict[str, Any]:
     meaning: dict[str, Any] = {"config": encoder.config.to_dict()}
     if not isinstance(encoder, AdaptedEncoder):
@@ -143,3 +116,30 @@ def _build(meaning: dict[str, Any], path: Path, *, within: tuple[str, ...]) -> L
 
 def _plain(encoder: LatentEncoder) -> LatentEncoder:
     return encoder.plain() if isinstance(encoder, AdaptedEncoder) else encoder
+
+
+def encoders(
+    *, origin: str | None = None, within: tuple[str, ...] = ()
+) -> NetworkKind[LatentEncoder]:
+    """Encoders as files; what is read is always an encoder of the usual kind.
+
+    Writing an `AdaptedEncoder` without an origin, or as a change of itself, is a `ValueError`.
+    Reading a change of an encoder that is missing or has other weights is a `CheckpointError`.
+
+    Args:
+        origin: What a written `AdaptedEncoder` is a change of: another file in the same folder, by
+            its name without the ending.
+        within: Files whose encoders are changes of the one that is read.
+    """
+    return NetworkKind(
+        name="encoder",
+        describe=functools.partial(_describe, origin=origin),
+        build=functools.partial(_build, within=within),
+        remedy="Train one with `python -m sa_helpers.inversion encoder {path} MODEL DOMAIN`, or "
+        "invert by optimisation.",
+        finish=_plain,
+    )
+
+
+ENCODERS = encoders()
+"""Encoders as files; their record tells for which weights they were trained, and how well."""
