@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sa_helpers.channels import GRID, channel_maps
-from sa_helpers.family import family
+from sa_helpers.family import open_family
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
 from sa_helpers.networks import Generator
 
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--num-pixels", type=int, default=32, help="of 1024, for the slow loop")
     options = parser.parse_args()
     torch.set_num_threads(options.num_threads)
-    generator = family("clay").parent
+    generator = open_family("clay").parent.generator
     z = z_from_seeds([0], z_dim=generator.config.z_dim)
     w_plus = z_to_w_plus(generator, z, truncation_psi=0.7)
     forward = seconds(lambda: channel_maps(generator, w_plus))

@@ -12,7 +12,7 @@ from numpy import ndarray
 from PIL import Image
 from torch import Tensor
 
-from sa_helpers.family import Family, family
+from sa_helpers.family import Family, open_family
 from sa_helpers.images import make_grid, to_uint8
 from sa_helpers.latents import images_from_w_plus, w_plus_from_seeds
 from sa_helpers.video import write_video
@@ -34,7 +34,7 @@ def draw(
     models: Family, name: str, *, seed: int = SEED, shift: Tensor | float = 0.0
 ) -> UInt8[ndarray, "batch height width 3"]:
     """Draw what a model makes of a seed, with `shift` [batch, 1, w_dim] added to its latent."""
-    model = models.model(name)
+    model = models[name].generator
     w_plus = w_plus_from_seeds(model, [seed], truncation_psi=PSI) + shift
     return to_uint8(images_from_w_plus(model, w_plus))
 
@@ -53,7 +53,7 @@ def save(array: UInt8[ndarray, "height width 3"], name: str, *, quality: int = 8
 def make_loop(models: Family) -> None:
     """Turn the heads of a person and of three of its counterparts together, once to either side."""
     phase = torch.linspace(0, 2 * torch.pi, FRAMES_PER_SEC * LOOP_SEC + 1)[:-1]
-    yaw = models.scales()["yaw_deg"]
+    yaw = models.scales["yaw_deg"]
     shift = TURN_DEG * torch.sin(phase)[:, None, None] * yaw.step * yaw.direction.vector
     columns = [draw(models, name, shift=shift) for name in NAMES]
     frames = [
@@ -81,6 +81,6 @@ def make_card(models: Family) -> None:
 
 
 if __name__ == "__main__":
-    clay = family("clay")
+    clay = open_family("clay")
     make_loop(clay)
     make_card(clay)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 import sa_helpers
 from sa_helpers import checkpoints
+from sa_helpers.checkpoints import artefacts
 from sa_helpers.metrics import features, perceptual
 
 RELATIVE = 1e-6
@@ -63,13 +64,9 @@ def _change_arrays(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _install() -> None:
-    """Take the place of the functions through which all shipped weights come.
-
-    The rooms above take `load_network` from `checkpoints` when they are imported, so this module
-    comes before them.
-    """
+    """Take the place of the functions through which all shipped weights come."""
     checkpoints.load = _after(checkpoints.load, _change_model)
-    checkpoints.load_network = _after(checkpoints.load_network, _change_network)
+    artefacts._load_network = _after(artefacts._load_network, _change_network)
     for room in (features, perceptual):
         packaged = room.load_packaged_weights
         room.load_packaged_weights = lambda *names, packaged=packaged: _change_arrays(

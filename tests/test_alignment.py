@@ -7,7 +7,7 @@ from closeness import assert_equal_up_to_rounding
 
 from sa_helpers import alignment
 from sa_helpers.blending import drop_top_resolution
-from sa_helpers.family import family
+from sa_helpers.family import open_family
 from sa_helpers.latents import z_from_seeds
 from sa_helpers.metrics import perceptual_distance
 from sa_helpers.networks import Generator, GeneratorConfig
@@ -114,9 +114,9 @@ def test_models_of_other_random_weights_are_not_aligned_and_the_reader_is_warned
 
 @pytest.mark.slow
 def test_the_shipped_children_are_aligned_by_a_wide_margin():
-    clay = family("clay")
+    clay = open_family("clay")
     for name in clay.child_names:
-        child, parent = clay.child(name), clay.parent
+        child, parent = clay[name].generator, clay.parent.generator
         if child.config.img_resolution < parent.config.img_resolution:
             parent = drop_top_resolution(parent)
         correlations = alignment.weight_correlations(parent, child)
@@ -124,9 +124,9 @@ def test_the_shipped_children_are_aligned_by_a_wide_margin():
 
 
 def test_the_shipped_stranger_is_not_aligned():
-    clay = family("clay")
+    clay = open_family("clay")
     with pytest.warns(UserWarning, match="trained independently"):
-        assert not alignment.are_aligned(clay.parent, clay.model("human_unrelated"))
+        assert not alignment.are_aligned(clay.parent.generator, clay["human_unrelated"].generator)
 
 
 def test_latents_of_the_same_mapping_network_do_not_differ(parent):

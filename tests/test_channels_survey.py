@@ -10,23 +10,22 @@ from tiny_networks import tiny_generator
 from sa_helpers import clay
 from sa_helpers.channels import ChannelRegions
 from sa_helpers.channels.survey import (
+    SURVEYS,
     ChannelSurvey,
     effect_agreement,
     factor_gradients,
     function_ranks,
-    load_survey,
     place_agreement,
-    save_survey,
     shared_regions,
     survey_channels,
 )
 from sa_helpers.checkpoints import CheckpointError, save_model
 from sa_helpers.editing import channel_effects, channel_sigmas
-from sa_helpers.family import family
+from sa_helpers.family import open_family
 from sa_helpers.family.__main__ import main
 from sa_helpers.latents import w_plus_from_seeds
 from sa_helpers.networks import Generator
-from sa_helpers.recognition import AttributeNetwork, FactorCoding, Segmenter, save_reader
+from sa_helpers.recognition import READERS, AttributeNetwork, FactorCoding, Segmenter
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +79,7 @@ def test_a_survey_covers_all_channels_and_names_what_it_saw(survey, attributes):
     assert survey.layers[:6] == [0] * 6
     assert survey.found.profiles.shape == (len(survey.layers), len(clay.REGIONS))
     assert survey.effect("0_3", "yaw_deg") == survey.effects[3, 0]
-    assert survey.provenance == {"seeds": [0, 1, 2], "truncation_psi": 0.7}
+    assert survey.record == {"seeds": [0, 1, 2], "truncation_psi": 0.7}
 
 
 def made_up(profiles, effects=None, factors=("a", "b")) -> ChannelSurvey:
@@ -151,10 +150,10 @@ def test_a_survey_of_some_channels_keeps_their_rows(survey):
 
 class TestFiles:
     def test_a_survey_comes_back(self, survey, tmp_path):
-        back = load_survey(save_survey(tmp_path / "a" / "s.npz", survey))
+        back, _ = SURVEYS.load(SURVEYS.save(tmp_path / "a" / "s.npz", survey))
         assert back.found.names == survey.found.names
         assert back.factors == survey.factors
-        assert back.provenance == survey.provenance
+        assert back.record == survey.record
         np.testing.assert_array_equal(back.found.winners, survey.found.winners)
         np.testing.assert_allclose(back.effects, survey.effects, rtol=1e-3, atol=1e-6)
         np.testing.assert_array_equal(back.found.is_present, survey.found.is_present)
@@ -164,44 +163,44 @@ class TestFiles:
         for content in (b"", b"PK\x03\x04", b"text"):
             path.write_bytes(content)
             with pytest.raises(CheckpointError, match="no survey"):
-                load_survey(path)
+                SURVEYS.load(path)
         with pytest.raises(CheckpointError, match="family survey"):
-            load_survey(tmp_path / "absent.npz")
+            SURVEYS.load(tmp_path / "absent.npz")
 
     @pytest.mark.slow
     def test_no_flipped_byte_ends_in_another_error(self, survey, tmp_path):
-        path = save_survey(tmp_path / "s.npz", survey)
+        path = SURVEYS.save(tmp_path / "s.npz", survey)
         whole = path.read_bytes()
         for position in range(0, len(whole), max(1, len(whole) // 400)):
             flipped = bytes([whole[position] ^ 0x55])
             path.write_bytes(whole[:position] + flipped + whole[position + 1 :])
             with contextlib.suppress(CheckpointError):
-                load_survey(path)
+                SURVEYS.load(path)
 
 
 @pytest.mark.slow
 def test_a_family_surveys_its_models_once(generator, attributes, segmenter, tmp_path, capsys):
     record = {"data": {"kind": "clay", "domain": "human"}, "kimg": 1}
     save_model(tmp_path / "mine", generator, record=record)
-    models = family(tmp_path)
+    models = open_family(tmp_path)
     with pytest.raises(ValueError, match="no segmenter"):
-        _ = models.readers("mine").segmenter
+        _ = models["mine"].readers.segmenter
     with pytest.raises(ValueError, match="reads no factors"):
-        _ = models.readers("mine").attributes
+        _ = models["mine"].readers.attributes
     scores = {"yaw_deg": {"correlation": 0.9}, "smile": {"correlation": 0.3}, "hat": {"auc": 1.0}}
     path = tmp_path / "readers" / "human.safetensors"
-    save_reader(path, attributes, record={"scores": scores})
-    assert models.readers("mine").attribute_scores == scores
-    assert models.readers("mine").well_read() == {"yaw_deg"}
-    assert not models.has_survey("mine")
+    READERS.save(path, attributes, record={"scores": scores})
+    assert models["mine"].readers.attribute_scores == scores
+    assert models["mine"].readers.well_read() == {"yaw_deg"}
+    assert not models["mine"].has_survey
     record_of = {"domains": ["human"], "scores": {"human": {"skin": 0.9}}}
-    save_reader(tmp_path / "readers" / "segmenter_a.safetensors", segmenter, record=record_of)
-    assert models.readers("mine").segmenter_scores == {"skin": 0.9}
+    READERS.save(tmp_path / "readers" / "segmenter_a.safetensors", segmenter, record=record_of)
+    assert models["mine"].readers.segmenter_scores == {"skin": 0.9}
     arguments = ["survey", str(tmp_path), "--num-images", "2"]
     assert main(arguments) == 0
     path = tmp_path / "channels" / "mine.npz"
-    assert models.has_survey("mine")
-    assert models.survey("mine").provenance["model"] == "mine"
+    assert models["mine"].has_survey
+    assert models["mine"].survey.record["model"] == "mine"
     before = path.stat().st_mtime_ns
     assert main(arguments) == 0
     assert path.stat().st_mtime_ns == before, "nothing had changed"
@@ -211,13 +210,15 @@ def test_a_family_surveys_its_models_once(generator, attributes, segmenter, tmp_
     assert str(path) in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", [n for n in family("clay").names if family("clay").has_survey(n)])
+@pytest.mark.parametrize(
+    "name", [n for n in open_family("clay") if open_family("clay")[n].has_survey]
+)
 def test_shipped_surveys_belong_to_their_models(name):
-    clay_family = family("clay")
-    survey = clay_family.survey(name)
-    assert survey.provenance["sha256"] == clay_family.sha256(name)
+    clay_family = open_family("clay")
+    survey = clay_family[name].survey
+    assert survey.record["model_sha256"] == clay_family[name].sha256
     assert survey.found.regions == clay.REGIONS
-    assert survey.factors == clay_family.readers(name).attributes.coding.output_names
+    assert survey.factors == clay_family[name].readers.attributes.coding.output_names
     assert np.isfinite(survey.effects).all()
 
 
@@ -225,19 +226,19 @@ def test_views_of_a_domain_are_read_by_its_reader(generator, attributes, tmp_pat
     for name in ("human", "human_flipped"):
         record = {"data": {"kind": "clay", "domain": name}, "kimg": 1}
         save_model(tmp_path / name, generator, record=record)
-    models = family(tmp_path)
+    models = open_family(tmp_path)
     with pytest.raises(ValueError, match=r'reads no factors of "human_flipped".*human'):
-        _ = models.readers("human_flipped").attributes
+        _ = models["human_flipped"].readers.attributes
     path = tmp_path / "readers" / "human.safetensors"
-    save_reader(path, attributes, record={"scores": {"yaw_deg": {"correlation": 0.9}}})
-    plain, viewed = (models.readers(name).attributes for name in ("human", "human_flipped"))
+    READERS.save(path, attributes, record={"scores": {"yaw_deg": {"correlation": 0.9}}})
+    plain, viewed = (models[name].readers.attributes for name in ("human", "human_flipped"))
     images = torch.rand(2, 3, 128, 128)
     torch.testing.assert_close(viewed(images.flip(2)), plain(images))
     assert not torch.equal(plain(images.flip(2)), plain(images)), "the file's own is unchanged"
-    assert models.readers("human_flipped").well_read() == {"yaw_deg"}
+    assert models["human_flipped"].readers.well_read() == {"yaw_deg"}
 
 
 def test_a_model_of_photographs_has_no_domain_to_read(tmp_path, generator):
     save_model(tmp_path / "mine", generator, record={"data": {"kind": "folder"}})
     with pytest.raises(ValueError, match="no ground truth"):
-        family(tmp_path).readers("mine")
+        _ = open_family(tmp_path)["mine"].readers

@@ -14,13 +14,12 @@ from torch import nn
 
 from sa_helpers.checkpoints import (
     CheckpointError,
+    NetworkKind,
     convert,
     describe,
     load,
-    load_network,
     read_record,
     save_model,
-    save_network,
 )
 from sa_helpers.checkpoints.safetensors_files import with_metadata
 from sa_helpers.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
@@ -368,29 +367,43 @@ class TestSmallNetworks:
     """Readers, encoders and translators are stored alike; here a single layer stands for them."""
 
     @staticmethod
-    def layer(meaning: dict) -> nn.Linear:
-        return nn.Linear(meaning["columns"], 3)
+    def kind(columns: object = 2) -> NetworkKind[nn.Linear]:
+        return NetworkKind(
+            name="layer",
+            describe=lambda *_: {"columns": columns},
+            build=lambda meaning, _: nn.Linear(meaning["columns"], 3),
+            remedy="Make {name} again.",
+        )
 
-    def saved(self, folder: Path, network: nn.Module | None = None, **meaning) -> Path:
-        meaning = {"columns": 2, **meaning}
+    def saved(self, folder: Path, network: nn.Linear | None = None, columns: object = 2) -> Path:
         layer = network or nn.Linear(2, 3)
-        path = folder / "small.safetensors"
-        return save_network(path, layer, kind="layer", meaning=meaning, record={"n": 1})
+        return self.kind(columns).save(folder / "small.safetensors", layer, record={"n": 1})
 
-    def load(self, path: Path) -> nn.Module:
-        return load_network(path, kind="layer", make=self.layer, remedy="Make it again.")[0]
+    def load(self, path: Path) -> nn.Linear:
+        return self.kind().load(path)[0]
 
     @pytest.mark.parametrize("value", [torch.nan, torch.inf])
     def test_nan_is_refused(self, tmp_path, value):
         layer = nn.Linear(2, 3)
         layer.bias.data[1] = value
-        with pytest.raises(CheckpointError, match=r"small.*NaN .* in bias\..*Make it again"):
+        with pytest.raises(CheckpointError, match=r"small.*NaN .* in bias\..*Make small again"):
             self.load(self.saved(tmp_path, layer))
 
     @pytest.mark.parametrize("columns", [10**9, 10**30, -1, "2", None, 3])
     def test_sizes_that_the_file_cannot_have(self, tmp_path, columns):
-        with pytest.raises(CheckpointError, match=r"small.*Make it again"):
+        with pytest.raises(CheckpointError, match=r"small.*Make small again"):
             self.load(self.saved(tmp_path, columns=columns))
+
+    @pytest.mark.parametrize(
+        "record", [{"model_sha256": "a"}, {"sha256": "a"}, {"model": {"sha256": "a"}}]
+    )
+    def test_it_belongs_to_the_weights_that_its_record_names(self, tmp_path, record):
+        path = self.kind().save(tmp_path / "small.safetensors", nn.Linear(2, 3), record=record)
+        assert isinstance(self.kind().load_for(path, "dog", "a"), nn.Linear)
+        with pytest.raises(CheckpointError, match=r"other weights than those of dog\. Make small"):
+            self.kind().load_for(path, "dog", "b")
+        with pytest.raises(CheckpointError, match=r'"dog" has no layer: .*absent.*Make absent'):
+            self.kind().load_for(path.with_name("absent.safetensors"), "dog", "a")
 
     def test_our_own_faults_are_not_called_damage(self, tmp_path, monkeypatch):
         path = self.saved(tmp_path)

@@ -208,23 +208,23 @@ def listed(site: Site, content, tmp_path, monkeypatch) -> family.Family:
     folder = tmp_path / "zoo"
     folder.mkdir()
     (folder / "family.toml").write_text(LISTING.format(address=site.address))
-    return family.family(folder)
+    return family.open_family(folder)
 
 
 def test_a_listed_family_is_known_before_anything_is_downloaded(site, listed):
     assert listed.names == ("people", "toon", "dog")
     assert listed.child_names == ("toon", "dog")
     assert listed.near_and_distant == ("toon", "dog")
-    assert listed.training_kimg("toon") == 32
-    assert listed.training_kimg("dog") != listed.training_kimg("dog")  # not a number
+    assert listed["toon"].training_kimg == 32
+    assert listed["dog"].training_kimg != listed["dog"].training_kimg  # not a number
     assert site.requests == []
 
 
 def test_opening_downloads_nothing_and_says_how(site, listed):
     with pytest.raises(CheckpointError, match=r"not on this machine.*download\(\"people\"\)"):
-        _ = listed.parent
+        _ = listed.parent.generator
     with pytest.raises(CheckpointError, match=r"browser from .*/folder to .*dog\.pkl"):
-        listed.child("dog")
+        _ = listed["dog"].generator
     assert site.requests == []
 
 
@@ -232,27 +232,27 @@ def test_families_of_one_name_have_downloads_of_their_own(listed, tmp_path):
     other = tmp_path / "elsewhere" / "zoo"
     other.mkdir(parents=True)
     (other / "family.toml").write_text((tmp_path / "zoo" / "family.toml").read_text())
-    assert family.family(other).path("toon") != listed.path("toon")
+    assert family.open_family(other)["toon"].path != listed["toon"].path
 
 
 def test_a_listed_model_that_lies_in_the_folder_is_opened_from_there(site, listed, tmp_path):
     made = make_pair(8)[0]
     save_model(tmp_path / "zoo" / "toon", made, record={"parent": None})
-    again = family.family(tmp_path / "zoo")
-    assert again.model("toon").config.img_resolution == 8
+    again = family.open_family(tmp_path / "zoo")
+    assert again["toon"].generator.config.img_resolution == 8
     assert site.requests == []
 
 
 @pytest.mark.slow
 def test_models_are_opened_once_they_are_there(site, listed):
     assert [path.name for path in listed.download()] == ["people.pkl", "toon.pkl"]
-    assert listed.parent.config.img_resolution == 8
-    assert [kimg for kimg, _ in listed.stages("toon")] == [0, 32]
+    assert listed.parent.generator.config.img_resolution == 8
+    assert [kimg for kimg, _ in listed["toon"].stages] == [0, 32]
     with pytest.raises(DownloadError, match="browser"):
         listed.download("dog")
-    listed.path("dog").write_bytes(site.files["/dog.pkl"])
-    assert listed.download("dog") == [listed.path("dog")]
-    assert [kimg for kimg, _ in listed.stages("dog")] == [0, 1]
+    listed["dog"].path.write_bytes(site.files["/dog.pkl"])
+    assert listed.download("dog") == [listed["dog"].path]
+    assert [kimg for kimg, _ in listed["dog"].stages] == [0, 1]
 
 
 def test_the_command_line_lists_and_downloads(listed, capsys):
@@ -281,22 +281,22 @@ def test_the_command_line_lists_and_downloads(listed, capsys):
 def test_damaged_listings_are_named(tmp_path, text):
     (tmp_path / "family.toml").write_text(text)
     with pytest.raises(ValueError, match=r"family\.toml"):
-        family.family(tmp_path)
+        family.open_family(tmp_path)
 
 
 def test_the_photo_family_is_consistent_and_downloads_nothing(monkeypatch, tmp_path):
     monkeypatch.setenv("SA_CACHE_DIR", str(tmp_path))
-    photo = family.family("photo")
-    assert photo.parent_name == "ffhq"
-    assert photo.parent_of("metfaces") == "ffhq-mirror"
-    assert {photo.parent_of(f"afhq{kind}") for kind in ("cat", "dog", "wild")} == {None}
+    photo = family.open_family("photo")
+    assert photo.parent.name == "ffhq"
+    assert photo["metfaces"].parent is photo["ffhq-mirror"]
+    assert {photo[f"afhq{kind}"].parent for kind in ("cat", "dog", "wild")} == {None}
     assert set(photo.near_and_distant) <= set(photo.child_names)
     for name, source in photo.listing.sources.items():
         assert source.is_remote, name
         assert source.licence, name
         assert source.url is None or source.url.startswith("https://"), name
-        parent = (photo.record(name)["parent"] or {}).get("name")
-        assert parent is None or parent in photo.records
+        parent = (photo[name].record["parent"] or {}).get("name")
+        assert parent is None or parent in photo
     assert list(tmp_path.iterdir()) == []
 
 
@@ -310,15 +310,15 @@ def test_two_children_are_ordered_by_how_far_they_moved(tmp_path):
             for weight in child.parameters():
                 weight.add_(torch.randn_like(weight), alpha=share)
         save_model(tmp_path / name, child, record={"parent": {"name": "parent"}})
-    assert family.family(tmp_path).near_and_distant == ("close", "far")
+    assert family.open_family(tmp_path).near_and_distant == ("close", "far")
 
 
 def test_one_child_is_both_and_none_is_an_error(tmp_path):
     save_model(tmp_path / "parent", make_pair(8)[0], record={})
     with pytest.raises(ValueError, match="no children"):
-        _ = family.family(tmp_path).near_and_distant
+        _ = family.open_family(tmp_path).near_and_distant
     save_model(tmp_path / "child", make_pair(8)[0], record={"parent": {"name": "parent"}})
-    assert family.family(tmp_path).near_and_distant == ("child", "child")
+    assert family.open_family(tmp_path).near_and_distant == ("child", "child")
 
 
 class TestWhatIsNoCheckpoint:

@@ -6,7 +6,7 @@ import torch
 
 from sa_helpers.checkpoints import CheckpointError, save_model
 from sa_helpers.editing import Direction, scales
-from sa_helpers.family import family
+from sa_helpers.family import open_family
 from sa_helpers.networks import Generator, GeneratorConfig
 from sa_helpers.recognition import AttributeNetwork, Segmenter
 
@@ -94,9 +94,9 @@ def test_the_reach_stays_in_what_the_parent_draws_and_what_hardly_moves_is_left_
 
 def test_save_and_load_bring_scales_back(tmp_path):
     row = scales.ScaledDirection(Direction("yaw_deg", torch.ones(4) / 2, 0.5), "°", 0.1, (-9, 8))
-    path = scales.save_scales(tmp_path / "x.npz", scales.Scales({"yaw_deg": row}, {"n": 1}))
-    back = scales.load_scales(path)
-    assert back.provenance == {"n": 1}
+    path = scales.SCALES.save(tmp_path / "x.npz", scales.Scales({"yaw_deg": row}, {"n": 1}))
+    back, _ = scales.SCALES.load(path)
+    assert back.record == {"n": 1}
     assert back["yaw_deg"].reach == (-9.0, 8.0)
     assert back["yaw_deg"].direction.offset == 0.5
     assert torch.equal(back["yaw_deg"].direction.vector, row.direction.vector)
@@ -108,21 +108,21 @@ def test_a_damaged_file_says_how_to_make_another(tmp_path):
     path = tmp_path / "x.npz"
     np.savez(path, nothing=np.zeros(1))
     with pytest.raises(CheckpointError, match=r"python -m sa_helpers\.family scale"):
-        scales.load_scales(path)
+        scales.SCALES.load(path)
 
 
 def test_scales_of_other_weights_are_refused(tmp_path):
     save_model(tmp_path / "zoo" / "human", Generator(CONFIG), record={"parent": None})
     row = scales.ScaledDirection(Direction("yaw_deg", torch.ones(4)), "°", 0.1, (-9, 8))
     path = tmp_path / "zoo" / "directions" / "human.npz"
-    scales.save_scales(path, scales.Scales({"yaw_deg": row}, {"sha256": "another"}))
+    scales.SCALES.save(path, scales.Scales({"yaw_deg": row}, {"model_sha256": "another"}))
     with pytest.raises(CheckpointError, match="measured for other weights than those of human"):
-        family(tmp_path / "zoo").scales()
+        _ = open_family(tmp_path / "zoo").scales
 
 
 def test_shipped_scales_belong_to_the_shipped_parent():
-    models = family("clay")
-    found = models.scales()
+    models = open_family("clay")
+    found = models.scales
     assert {"yaw_deg", "pitch_deg"} <= set(found.directions)
     for row in found.directions.values():
         low, high = row.reach

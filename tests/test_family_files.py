@@ -12,13 +12,13 @@ from interrupted_tasks import save, value_of
 from tiny_networks import tiny_generator
 
 from sa_helpers import checkpoints, family
-from sa_helpers.channels.survey import save_survey, survey_channels, with_provenance
+from sa_helpers.channels.survey import SURVEYS, survey_channels, with_record
 from sa_helpers.checkpoints import CheckpointError
-from sa_helpers.family import members, opening
+from sa_helpers.family import opened, opening
 from sa_helpers.family.__main__ import main
 from sa_helpers.family.records import checked_record
 from sa_helpers.finetuning.recipes import read_recipes
-from sa_helpers.recognition import Segmenter, save_reader
+from sa_helpers.recognition import READERS, Segmenter
 
 ESCAPE = "\x1b[2J"
 JSON = st.recursive(
@@ -48,14 +48,14 @@ PLAUSIBLE = st.fixed_dictionaries(
 
 def use_all_of(models: family.Family) -> None:
     """Ask everything that can be asked without weights."""
-    questions = [lambda: models.names, lambda: models.parent_name, lambda: models.near_and_distant]
-    for name in models.records:
-        for method in ("parent_of", "record", "domain", "training_kimg", "training_hours", "path"):
-            questions.append(lambda method=method, name=name: getattr(models, method)(name))
-        questions += [
-            lambda name=name: models.snapshots(name),
-            lambda name=name: models.child(name),
-        ]
+    questions = [lambda: models.names, lambda: models.parent.name, lambda: models.near_and_distant]
+    asked = ("parent", "domain", "training_kimg", "training_hours", "snapshots", "stages")
+    for member in models.members.values():
+        for what in (*asked, "generator", "has_encoder", "has_survey"):
+            questions.append(lambda what=what, member=member: getattr(member, what))
+    assert repr(models).isprintable()
+    assert all(repr(member).isprintable() for member in models.members.values())
+    assert "<table" in models._repr_html_()
     for question in questions:
         with contextlib.suppress(ValueError):
             question()
@@ -70,7 +70,7 @@ def a_family(folder: Path, records: dict[str, object], monkeypatch) -> family.Fa
         return checked_record(records[path.stem], place=str(path))
 
     monkeypatch.setattr(opening, "_read_record", read)
-    return family.family(folder)
+    return family.open_family(folder)
 
 
 @settings(
@@ -121,7 +121,7 @@ def test_deep_records_and_listings_are_refused(tmp_path, monkeypatch, depth):
     for text in ("a = " + "[" * depth + "]" * depth, "a = " + "{a = " * depth):
         (tmp_path / "family.toml").write_text(text)
         with pytest.raises(ValueError, match=r"family\.toml"):
-            family.family(tmp_path)
+            family.open_family(tmp_path)
         (tmp_path / "recipes.toml").write_text(text)
         with pytest.raises(ValueError, match=r"recipes\.toml"):
             read_recipes(tmp_path / "recipes.toml")
@@ -131,7 +131,7 @@ def test_parents_in_a_circle_end(tmp_path, monkeypatch):
     circle = {"dog": {"parent": {"name": "cat"}}, "cat": {"parent": {"name": "dog"}}}
     models = a_family(tmp_path, circle, monkeypatch)
     with pytest.raises(ValueError, match="possible parents"):
-        _ = models.parent_name
+        _ = models.parent.name
     use_all_of(models)
 
 
@@ -171,7 +171,7 @@ def test_any_listing_is_understood_or_refused(tmp_path, entry, name, roles):
     lines += [line(*pair) for pair in {"file": "a.pkl", **entry}.items()]
     (tmp_path / "family.toml").write_text("\n".join(lines), errors="replace")
     with contextlib.suppress(ValueError):
-        use_all_of(family.family(tmp_path))
+        use_all_of(family.open_family(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_any_listing_is_understood_or_refused(tmp_path, entry, name, roles):
 def test_wrong_entries_of_a_listing_are_named(tmp_path, text):
     (tmp_path / "family.toml").write_text(text)
     with pytest.raises(ValueError, match=r"family\.toml") as caught:
-        family.family(tmp_path)
+        family.open_family(tmp_path)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 1200
 
@@ -205,7 +205,7 @@ def test_wrong_entries_of_a_listing_are_named(tmp_path, text):
 @pytest.mark.parametrize("name", ["a" * 5000, "a/" * 3000, "a\0b", ESCAPE, "~nobody", "\udcff"])
 def test_names_that_no_folder_can_have(name):
     with pytest.raises(ValueError, match="There is no family") as caught:
-        family.family(name)
+        family.open_family(name)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 800
 
@@ -242,35 +242,36 @@ class TestCaches:
     def test_a_model_that_is_saved_again_is_opened_again(self, tmp_path):
         for value in (1.0, 2.0, 3.0):
             save(tmp_path / "dog", value)
-            models = family.family(tmp_path)
-            assert value_of(models.model("dog")) == value
-            assert models.model("dog") is models.model("dog")
+            models = family.open_family(tmp_path)
+            assert value_of(models["dog"].generator) == value
+            assert models["dog"].generator is models["dog"].generator
 
     def test_a_reader_that_is_saved_again_is_opened_again(self, tmp_path):
         record = {"data": {"kind": "clay", "domain": "human"}}
         save(tmp_path / "dog", 1.0, **record)
-        models, path = family.family(tmp_path), tmp_path / "readers" / "segmenter_a.safetensors"
+        models = family.open_family(tmp_path)
+        path = tmp_path / "readers" / "segmenter_a.safetensors"
         for score in (0.5, 0.6):
             torch.manual_seed(0)
             scores = {"domains": ["human"], "scores": {"human": {"skin": score}}}
-            save_reader(path, Segmenter(("a", "b")), record=scores)
-            assert models.readers("dog").segmenter_scores == {"skin": score}
+            READERS.save(path, Segmenter(("a", "b")), record=scores)
+            assert models["dog"].readers.segmenter_scores == {"skin": score}
 
 
 class TestCompanions:
     @pytest.fixture
     def models(self, tmp_path) -> family.Family:
         save(tmp_path / "dog", 1.0, data={"kind": "clay", "domain": "dog"})
-        return family.family(tmp_path)
+        return family.open_family(tmp_path)
 
     def test_missing_ones_are_one_kind_of_error(self, models):
-        readers = models.readers("dog")
+        readers = models["dog"].readers
         for question in (
             lambda: readers.attributes,
             lambda: readers.segmenter,
-            lambda: models.encoder("dog"),
-            lambda: models.survey("dog"),
-            lambda: models.found_latents("dog"),
+            lambda: models["dog"].encoder,
+            lambda: models["dog"].survey,
+            lambda: models["dog"].found_latents(),
             lambda: models.translator("dog", "dog"),
         ):
             with pytest.raises(CheckpointError, match=r"python -m sa_helpers"):
@@ -286,13 +287,14 @@ class TestCompanions:
         survey = survey_channels(
             generator, range(2), segmenter=segmenter, attributes=None, truncation_psi=0.7
         )
-        models, path = family.family(tmp_path), tmp_path / "channels" / "dog.npz"
-        for provenance in ({"sha256": "of others"}, {}):
-            save_survey(path, with_provenance(survey, **provenance))
+        models, path = family.open_family(tmp_path), tmp_path / "channels" / "dog.npz"
+        for record in ({"model_sha256": "of others"}, {"sha256": "of others"}, {}):
+            SURVEYS.save(path, with_record(survey, **record))
             with pytest.raises(CheckpointError, match=r"other weights.*family survey"):
-                models.survey("dog")
-        save_survey(path, with_provenance(survey, sha256=models.sha256("dog")))
-        assert models.survey("dog").found.names == survey.found.names
+                _ = models["dog"].survey
+        SURVEYS.save(path, with_record(survey, model_sha256=models["dog"].sha256))
+        assert models["dog"].survey.found.names == survey.found.names
+        assert models["dog"].survey is models["dog"].survey
 
     def test_snapshots_are_those_that_the_record_names(self, tmp_path):
         for folder, value in (("dog", 1.0), ("dog-0123abcd", 2.0)):
@@ -303,16 +305,16 @@ class TestCompanions:
             ({"snapshots": None}, []),
         ):
             save(tmp_path / "dog", 3.0, **record)
-            found = family.family(tmp_path).snapshots("dog")
+            found = family.open_family(tmp_path)["dog"].snapshots
             assert [value_of(model) for _, model in found] == values
         save(tmp_path / "snapshots" / "dog" / "somekimg", 1.0)
         save(tmp_path / "dog", 3.0)
         with pytest.raises(CheckpointError, match="somekimg"):
-            family.family(tmp_path).snapshots("dog")
+            _ = family.open_family(tmp_path)["dog"].snapshots
 
 
 def test_a_bug_of_ours_is_not_called_damage(tmp_path, monkeypatch):
     save(tmp_path / "dog", 1.0)
-    monkeypatch.setattr(members, "version_of", lambda *_: None + 1)
+    monkeypatch.setattr(opened, "version_of", lambda *_: None + 1)
     with pytest.raises(TypeError):
-        family.family(tmp_path).model("dog")
+        _ = family.open_family(tmp_path)["dog"].generator

@@ -68,16 +68,16 @@ def folder(tmp_path_factory) -> Path:
             path.unlink()
         listing = LISTING.format(address=site.address, near=CHILDREN[0], distant=CHILDREN[1])
         (folder / "family.toml").write_text(listing)
-        family.family(folder).download()
+        family.open_family(folder).download()
         assert len(site.requests) == 3
     return folder
 
 
 def test_the_made_up_family_is_aligned(folder, monkeypatch):
     monkeypatch.setenv("SA_CACHE_DIR", str(folder / "cache"))
-    models = family.family(folder)
+    models = family.open_family(folder)
     for name in models.near_and_distant:
-        assert are_aligned(models.parent, models.child(name))
+        assert are_aligned(models.parent.generator, models[name].generator)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -46,7 +46,7 @@ from sa_helpers.networks import (
     GeneratorConfig,
 )
 from sa_helpers.networks.filters import upsample_image
-from sa_helpers.recognition import load_reader
+from sa_helpers.recognition import READERS
 
 CHANNELS = {4: 8, 8: 8, 16: 8}
 
@@ -687,7 +687,7 @@ class TestQuality:
         monkeypatch.setattr(quality, "images_from_seeds", rendered_anew)
         monkeypatch.setattr(quality, "_CHUNK", 60)
         generator = new_networks(img_resolution=128, seed=0)[0]
-        reader, _ = load_reader(rebuild.MODELS / "clay" / "readers" / "human.safetensors")
+        reader, _ = READERS.load(rebuild.MODELS / "clay" / "readers" / "human.safetensors")
         judged = quality.measure_quality(
             generator, domain="human", first_seed=0, num_images=60, reader=reader
         )

@@ -135,9 +135,9 @@ class TestShipment:
         assert seen[0] == [1.0] * 3
 
     def values(self, folder: Path) -> list[float]:
-        models = family.family(folder)
-        stages = [model for _, model in models.snapshots("dog")]
-        return [tasks.value_of(model) for model in (models.model("dog"), *stages)]
+        models = family.open_family(folder)
+        stages = [model for _, model in models["dog"].snapshots]
+        return [tasks.value_of(model) for model in (models["dog"].generator, *stages)]
 
 
 class TestDownload:

@@ -11,6 +11,7 @@ from tiny_networks import tiny_generator
 from sa_helpers import checkpoints, clay, family, images
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.inversion import (
+    ENCODERS,
     SPACES,
     AdaptedEncoder,
     EncoderSettings,
@@ -18,10 +19,9 @@ from sa_helpers.inversion import (
     LatentEncoder,
     LatentEncoderConfig,
     encode,
+    encoders,
     invert,
-    load_encoder,
     reconstruction_errors,
-    save_encoder,
     train_encoder,
 )
 from sa_helpers.inversion.__main__ import main
@@ -248,8 +248,8 @@ class TestOneInterface:
 
 class TestStorage:
     def test_encoders_come_back(self, generator, pictures, trained, tmp_path):
-        path = save_encoder(tmp_path / "new" / "e.safetensors", trained, record={"n": 1})
-        again, record = load_encoder(path)
+        path = ENCODERS.save(tmp_path / "new" / "e.safetensors", trained, record={"n": 1})
+        again, record = ENCODERS.load(path)
         assert record == {"n": 1}
         targets = images.from_uint8(pictures[:4])
         for space in SPACES:
@@ -259,15 +259,16 @@ class TestStorage:
             torch.testing.assert_close(ours, theirs, rtol=0.05, atol=0.05)
 
     def test_a_change_of_an_encoder_is_small_and_comes_back(self, pictures, trained, tmp_path):
-        whole = save_encoder(tmp_path / "human.safetensors", trained, record={})
-        origin = load_encoder(whole)[0]
+        whole = ENCODERS.save(tmp_path / "human.safetensors", trained, record={})
+        origin = ENCODERS.load(whole)[0]
         adapted = AdaptedEncoder(origin, rank=2).eval()
         with torch.no_grad():
             for parameter in adapted.parameters():
                 parameter.add_(0.1 * torch.randn_like(parameter))
-        path = save_encoder(tmp_path / "toon.safetensors", adapted, record={"n": 2}, origin="human")
+        path = tmp_path / "toon.safetensors"
+        encoders(origin="human").save(path, adapted, record={"n": 2})
         assert path.stat().st_size < 0.25 * whole.stat().st_size
-        again, record = load_encoder(path)
+        again, record = ENCODERS.load(path)
         assert record == {"n": 2}
         assert type(again) is LatentEncoder
         assert set(again.state_dict()) == set(origin.state_dict())
@@ -280,29 +281,30 @@ class TestStorage:
         whole = tmp_path / "human.safetensors"
         adapted = AdaptedEncoder(trained, rank=1)
         with pytest.raises(ValueError, match="its origin is None"):
-            save_encoder(tmp_path / "toon.safetensors", adapted, record={})
-        path = save_encoder(tmp_path / "toon.safetensors", adapted, record={}, origin="human")
+            ENCODERS.save(tmp_path / "toon.safetensors", adapted, record={})
+        path = encoders(origin="human").save(tmp_path / "toon.safetensors", adapted, record={})
         with pytest.raises(CheckpointError, match=r"human\.safetensors"):
-            load_encoder(path)
-        save_encoder(whole, new_encoder(generator), record={})
+            ENCODERS.load(path)
+        ENCODERS.save(whole, new_encoder(generator), record={})
         with pytest.raises(CheckpointError, match=r"other weights than those of .*human"):
-            load_encoder(path)
-        save_encoder(whole, trained, record={})
-        load_encoder(path)
+            ENCODERS.load(path)
+        ENCODERS.save(whole, trained, record={})
+        ENCODERS.load(path)
         with pytest.raises(ValueError, match="its origin is human"):
-            save_encoder(whole, adapted, record={}, origin="human")
-        save_encoder(whole, adapted, record={}, origin="toon")
+            encoders(origin="human").save(whole, adapted, record={})
+        encoders(origin="toon").save(whole, adapted, record={})
         with pytest.raises(CheckpointError, match="of itself, by way of toon, human"):
-            load_encoder(path)
+            ENCODERS.load(path)
 
     def test_other_files_are_refused(self, tmp_path):
-        some = torch.nn.Linear(1, 1)
-        for kind in ("reader", "encoder"):
-            path = tmp_path / f"{kind}.safetensors"
-            checkpoints.save_network(path, some, kind=kind, meaning={}, record={})
+        for name in ("reader", "encoder"):
+            other: checkpoints.NetworkKind[torch.nn.Linear] = checkpoints.NetworkKind(
+                name=name, describe=lambda *_: {}, build=lambda *_: torch.nn.Linear(1, 1), remedy=""
+            )
+            other.save(tmp_path / f"{name}.safetensors", torch.nn.Linear(1, 1), record={})
         for name in ("reader.safetensors", "encoder.safetensors", "absent.safetensors"):
             with pytest.raises(CheckpointError, match="no encoder of this package"):
-                load_encoder(tmp_path / name)
+                ENCODERS.load(tmp_path / name)
 
 
 class TestFamily:
@@ -312,28 +314,28 @@ class TestFamily:
         return tmp_path
 
     def test_encoders_are_found_by_name_and_belong_to_their_weights(self, zoo, generator):
-        models = family.family(zoo)
-        assert not models.has_encoder("dog")
+        models = family.open_family(zoo)
+        assert not models["dog"].has_encoder
         with pytest.raises(CheckpointError, match=r'"dog".* has no encoder.*Train one'):
-            models.encoder("dog")
+            _ = models["dog"].encoder
         sha256 = checkpoints.load(zoo / "dog").sha256
-        record = {"model": {"sha256": sha256}}
-        path = save_encoder(models.encoder_path("dog"), new_encoder(generator), record=record)
-        assert models.has_encoder("dog")
-        assert isinstance(models.encoder("dog"), LatentEncoder)
-        record["model"]["sha256"] = "of other weights"
-        save_encoder(path, new_encoder(generator), record=record)
+        record = {"model_sha256": sha256}
+        path = ENCODERS.save(models["dog"].encoder_path, new_encoder(generator), record=record)
+        assert models["dog"].has_encoder
+        assert isinstance(models["dog"].encoder, LatentEncoder)
+        record["model_sha256"] = "of other weights"
+        ENCODERS.save(path, new_encoder(generator), record=record)
         with pytest.raises(CheckpointError, match=r"other weights.*inversion encoder"):
-            models.encoder("dog")
+            _ = models["dog"].encoder
 
     def test_a_checkpoints_own_encoder_is_the_models(self, generator, tmp_path):
         torch.manual_seed(0)
         sizes = EncoderConfig(num_ws=generator.num_ws, w_dim=8, width=16)
         own = Encoder(sizes).eval()
         checkpoints.save_model(tmp_path / "ffhq", generator, encoder=own, record={"parent": None})
-        models = family.family(tmp_path)
-        assert models.has_encoder("ffhq")
-        assert isinstance(models.encoder("ffhq"), Encoder)
+        models = family.open_family(tmp_path)
+        assert models["ffhq"].has_encoder
+        assert isinstance(models["ffhq"].encoder, Encoder)
 
 
 class TestCommand:
@@ -354,14 +356,14 @@ class TestCommand:
         options += ["--num-known", "64", "--num-epochs", "1"]
         command = ["encoder", str(path), str(tmp_path / "dog"), "dog", "w", "z"]
         assert main([*command, *options, "--num-threads", "1"]) == 0
-        _, record = load_encoder(path)
-        assert record["model"]["name"] == "dog"
+        _, record = ENCODERS.load(path)
+        assert record["model"] == "dog"
         assert set(record["held_out"]) == {"w", "z"}
         assert record["settings"]["num_generated"] == 4
-        assert isinstance(family.family(tmp_path).encoder("dog"), LatentEncoder)
+        assert isinstance(family.open_family(tmp_path)["dog"].encoder, LatentEncoder)
         changed = ["encoder", str(path.with_name("pup.safetensors")), *command[2:], *options]
         assert main([*changed, "--origin", str(path), "--rank", "2"]) == 0
-        assert load_encoder(path.with_name("pup.safetensors"))[1]["settings"]["rank"] == 2
+        assert ENCODERS.load(path.with_name("pup.safetensors"))[1]["settings"]["rank"] == 2
         assert main([*changed, "--origin", str(tmp_path / "e.safetensors"), "--rank", "2"]) == 1
         assert "another file beside it" in capsys.readouterr().err
         whole = path.read_bytes()
@@ -378,9 +380,9 @@ class TestCommand:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["human", "toon", "dog", "cat", "wild"])
 def test_shipped_encoders_know_their_domain(name):
-    models = family.family("clay")
-    generator, encoder = models.model(name), models.encoder(name)
-    batch = clay.render(models.domain(name), range(2_000_000, 2_000_006))
+    models = family.open_family("clay")
+    generator, encoder = models[name].generator, models[name].encoder
+    batch = clay.render(models[name].domain, range(2_000_000, 2_000_006))
     targets = images.from_uint8(batch.images)
     found = invert(targets, generator, space="w_plus", method="encoder", encoder=encoder)
     strangers = perceptual_distance(found.images, targets.roll(1, dims=0))
@@ -391,10 +393,10 @@ def test_shipped_encoders_know_their_domain(name):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "relative"), [("toon", "human"), ("wild", "cat")])
 def test_a_shipped_change_is_needed(name, relative):
-    models = family.family("clay")
-    pictures = clay.render(models.domain(name), range(2_000_000, 2_000_040)).images
+    models = family.open_family("clay")
+    pictures = clay.render(models[name].domain, range(2_000_000, 2_000_040)).images
     own, others = (
-        reconstruction_errors(models.encoder(owner), models.model(name), pictures)["w_plus"]
+        reconstruction_errors(models[owner].encoder, models[name].generator, pictures)["w_plus"]
         for owner in (name, relative)
     )
     assert own["perceptual"] < 0.95 * others["perceptual"]

@@ -11,11 +11,11 @@ from safetensors.torch import load_file
 
 from sa_helpers.blending import interpolate_weights
 from sa_helpers.channels import ChannelRegions
-from sa_helpers.channels.survey import ChannelSurvey, save_survey
+from sa_helpers.channels.survey import SURVEYS, ChannelSurvey
 from sa_helpers.checkpoints import CheckpointError, load, save_model
 from sa_helpers.editing import Direction, channel_sigmas
-from sa_helpers.editing.scales import ScaledDirection, Scales, save_scales
-from sa_helpers.family import family
+from sa_helpers.editing.scales import SCALES, ScaledDirection, Scales
+from sa_helpers.family import open_family
 from sa_helpers.images import read_image
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
 from sa_helpers.live import (
@@ -34,9 +34,9 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILT = ROOT / "book" / "_build" / "extra" / "live"  # an export takes long, so the site's is used
-SHIPPED = family("clay")
-SNAPSHOTS = [path for name in SHIPPED.names for _, path in SHIPPED.snapshot_paths(name)]
-FILES = [SHIPPED.path(name) for name in SHIPPED.names] + SNAPSHOTS
+SHIPPED = open_family("clay")
+SNAPSHOTS = [path for name in SHIPPED.names for _, path in SHIPPED[name].snapshot_paths]
+FILES = [SHIPPED[name].path for name in SHIPPED.names] + SNAPSHOTS
 MAX_ERROR = 1e-4
 CONFIG = GeneratorConfig(
     img_resolution=8, channels={4: 5, 8: 3}, z_dim=16, w_dim=6, num_mapping_layers=2, conv_clamp=2.0
@@ -124,23 +124,23 @@ def toys(tmp_path):
     child = {"parent": {"name": "human"}, "kimg": 4.0}
     save_model(root / "red_toon", random_generator(1), record=child)
     save_model(root / "snapshots" / "red_toon" / "0.5kimg", random_generator(2), record=child)
-    sha256 = family(root).sha256("human")
+    sha256 = open_family(root)["human"].sha256
     yaw = ScaledDirection(Direction("yaw_deg", torch.ones(6) / 6**0.5), "°", 0.02, (-31.4, 29.6))
-    provenance = {"sha256": sha256}
-    save_scales(root / "directions" / "human.npz", Scales({"yaw_deg": yaw}, provenance))
+    record = {"model_sha256": sha256}
+    SCALES.save(root / "directions" / "human.npz", Scales({"yaw_deg": yaw}, record))
     names = tuple(f"0_{channel}" for channel in range(5))
     winners, present = np.zeros((4, 5), dtype=np.int64), np.ones((4, 2), dtype=bool)
     winners[:, 3:] = 1
     found = ChannelRegions(names, ("hair", "skin"), winners, present, np.ones((5, 2)))
     effects = np.array([[0.5, -2], [0.01, 0.02], [0, 0], [0.3, 0], [0, 0.2]])
-    survey = ChannelSurvey(found, ("smile", "beard"), effects, provenance)
-    save_survey(root / "channels" / "human.npz", survey)
+    survey = ChannelSurvey(found, ("smile", "beard"), effects, record)
+    SURVEYS.save(root / "channels" / "human.npz", survey)
     return root
 
 
 def test_the_list_says_what_there_is(toys, tmp_path):
     folder = tmp_path / "app"
-    path = write_app_data(family(toys), folder)
+    path = write_app_data(open_family(toys), folder)
     manifest = json.loads(path.read_text())
     assert manifest["parent"] == "human"
     human, toon = manifest["models"]
@@ -161,20 +161,20 @@ def test_the_list_says_what_there_is(toys, tmp_path):
 
 
 def test_channels_are_listed_with_region_factor_and_deviation(toys, tmp_path):
-    models = family(toys)
+    models = open_family(toys)
     channels = json.loads(write_app_data(models, tmp_path / "app").read_text())["channels"]
     assert [row["name"] for row in channels[4:7]] == ["0_4", "1_0", "1_1"]
     assert [row["region"] for row in channels[:6]] == ["hair"] * 3 + ["skin"] * 2 + [None]
     assert [row["factor"] for row in channels[:6]] == [
         "beard", None, None, "smile", "beard", None,
     ]  # fmt: skip
-    sigmas = channel_sigmas(models.parent, range(10_000), truncation_psi=0.7)
+    sigmas = channel_sigmas(models.parent.generator, range(10_000), truncation_psi=0.7)
     assert [row["sigma"] for row in channels] == pytest.approx(sigmas.tolist(), rel=1e-5)
 
 
 def test_weights_are_copied_as_they_are_stored_without_noise(toys, tmp_path):
     folder = tmp_path / "app"
-    manifest = json.loads(write_app_data(family(toys), folder).read_text())
+    manifest = json.loads(write_app_data(open_family(toys), folder).read_text())
     copied = load_file(folder / manifest["models"][0]["file"])
     stored = load_file(toys / "human.safetensors")
     assert not any("noise" in name for name in copied)
@@ -186,13 +186,13 @@ def test_weights_are_copied_as_they_are_stored_without_noise(toys, tmp_path):
 
 def test_files_of_earlier_models_go_and_graphs_stay(toys, tmp_path):
     folder = tmp_path / "app"
-    write_app_data(family(toys), folder)
+    write_app_data(open_family(toys), folder)
     graph = graph_path(folder, CONFIG)
     changed = graph.stat().st_mtime_ns
     (folder / "cow-0000.safetensors").write_bytes(b"")
     (folder / "synthesis-8-old.onnx").write_bytes(b"")
     (folder / "live.js").write_text("")
-    write_app_data(family(toys), folder)
+    write_app_data(open_family(toys), folder)
     assert (folder / "live.js").exists()
     assert [*folder.glob("*.onnx")] == [graph]
     assert graph.stat().st_mtime_ns == changed
@@ -207,11 +207,11 @@ def test_the_name_of_a_graph_tells_its_sizes():
 
 
 def test_companions_of_other_weights_are_refused(toys, tmp_path, capsys):
-    survey = family(toys).survey("human")
-    survey.provenance["sha256"] = "another"
-    save_survey(toys / "channels" / "human.npz", survey)
+    survey = open_family(toys)["human"].survey
+    survey.record["model_sha256"] = "another"
+    SURVEYS.save(toys / "channels" / "human.npz", survey)
     with pytest.raises(CheckpointError, match="survey of other weights than those of human"):
-        write_app_data(family(toys), tmp_path / "app")
+        write_app_data(open_family(toys), tmp_path / "app")
     (toys / "directions" / "human.npz").unlink()
     assert main([str(tmp_path / "app"), "--family", str(toys)]) == 1
     assert "python -m sa_helpers.family scale" in capsys.readouterr().err

@@ -97,14 +97,14 @@ class TestShippedRecipes:
         return read_recipes(rebuild.MODELS / "clay" / "recipes.toml")
 
     def test_every_shipped_model_has_one_and_records_it(self, recipes):
-        clay = family.family("clay")
+        clay = family.open_family("clay")
         assert set(clay.names) <= {name for name, recipe in recipes.items() if recipe.is_shipped}
         for name in clay.names:
-            settings = clay.record(name)["settings"]
+            settings = clay[name].record["settings"]
             for key in settings.keys() & recipes[name].options.keys():
                 wanted = recipes[name].options[key]
                 assert settings[key] == (None if wanted == "none" else wanted), (name, key)
-            assert (clay.record(name)["parent"] or {}).get("name") == recipes[name].origin
+            assert (clay[name].record["parent"] or {}).get("name") == recipes[name].origin
 
 
 @pytest.fixture
@@ -125,11 +125,11 @@ class TestRebuild:
     @pytest.mark.slow
     def test_a_family_is_made_shipped_opened_and_made_again_alike(self, models, capsys):
         assert self.make(models, "runs") == 0
-        made = family.family(models)
+        made = family.open_family(models)
         assert made.names == ("parent", "child")
-        assert [kimg for kimg, _ in made.snapshots("child")] == [0.008, 0.016]
+        assert [kimg for kimg, _ in made["child"].snapshots] == [0.008, 0.016]
         assert [path.name for path in models.glob("child.*")] == ["child.safetensors"]
-        assert made.record("child")["quality"]["frechet_distance"] > 0
+        assert made["child"].record["quality"]["frechet_distance"] > 0
         assert checkpoints.load(models / "parent").discriminator is not None, "child starts from it"
         assert checkpoints.load(models / "child").discriminator is None, "nothing does"
         size = [(models / f"{name}.safetensors").stat().st_size for name in made.names]
@@ -183,8 +183,8 @@ class TestRebuild:
         assert self.make(models, "runs", "child") == 1
         assert "No space" in capsys.readouterr().err
         assert self.make(models, "runs", "child") == 0
-        made = family.family(models)
-        assert [kimg for kimg, _ in made.snapshots("child")] == [0.008, 0.016]
+        made = family.open_family(models)
+        assert [kimg for kimg, _ in made["child"].snapshots] == [0.008, 0.016]
 
     @pytest.mark.slow
     def test_a_damaged_run_is_not_shipped(self, models):

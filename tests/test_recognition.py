@@ -10,15 +10,14 @@ from safetensors import safe_open
 from sa_helpers import clay, images
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.recognition import (
+    READERS,
     AttributeNetwork,
     FactorCoding,
     ReaderSettings,
     Segmenter,
     factor_scores,
-    load_reader,
     put_right,
     region_ious,
-    save_reader,
     train_attributes,
     train_segmenter,
 )
@@ -156,8 +155,8 @@ class TestStorage:
     def test_readers_come_back(self, tmp_path, batch, coding, kind):
         torch.manual_seed(0)
         network = AttributeNetwork(coding) if kind == "attributes" else Segmenter(clay.REGIONS)
-        path = save_reader(tmp_path / "new" / "r.safetensors", network.eval(), record={"n": 1})
-        again, record = load_reader(path)
+        path = READERS.save(tmp_path / "new" / "r.safetensors", network.eval(), record={"n": 1})
+        again, record = READERS.load(path)
         assert record == {"n": 1}
         pictures = images.from_uint8(batch.images[:4])
         if isinstance(again, AttributeNetwork):
@@ -172,8 +171,8 @@ class TestStorage:
     def test_other_files_are_refused(self, tmp_path):
         torch.save({"a": 1}, tmp_path / "other.safetensors")
         for name in ("other.safetensors", "absent.safetensors"):
-            with pytest.raises(CheckpointError, match="save_reader"):
-                load_reader(tmp_path / name)
+            with pytest.raises(CheckpointError, match="no reader of this package"):
+                READERS.load(tmp_path / name)
 
     @pytest.mark.slow
     def test_the_command_trains_scores_and_stores(self, tmp_path, capsys):
@@ -181,7 +180,7 @@ class TestStorage:
         options = ["--num-images", "24", "--num-epochs", "1", "--batch-size", "8"]
         command = [*options, "--num-held-out", "8", "--num-threads", "1"]
         assert main(["attributes", str(path), "human", *command]) == 0
-        _, record = load_reader(path)
+        _, record = READERS.load(path)
         assert record["domains"] == ["human"]
         assert "mean_error" in record["scores"]["yaw_deg"]
         with safe_open(path, framework="pt") as file:

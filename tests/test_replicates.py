@@ -7,7 +7,7 @@ import pytest
 
 from sa_helpers import checkpoints
 from sa_helpers.blending import COMPONENTS, interpolate_weights
-from sa_helpers.channels.survey import load_survey
+from sa_helpers.channels.survey import SURVEYS
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.family import replicates
 from sa_helpers.finetuning.rebuild import MODELS
@@ -41,7 +41,7 @@ def measure(place: Path, *options: str) -> int:
 def test_a_record_holds_every_measure_at_every_snapshot(place, capsys):
     assert measure(place) == 0
     path = place / "records" / "toon_seed1.npz"
-    meaning, arrays = replicates.read_record(path)
+    (meaning, arrays), _ = replicates.TRAININGS.load(path)
     assert {name.partition("/")[0] for name in arrays} == {"2", f"{KIMG:g}"}
     for kimg in ("2", f"{KIMG:g}"):
         assert arrays[f"{kimg}/read/yaw_deg"].shape == (6,)
@@ -55,8 +55,8 @@ def test_a_record_holds_every_measure_at_every_snapshot(place, capsys):
     assert np.argmax(resets) == COMPONENTS.index("conv")
     assert meaning["quality"]["factors"]["mean"]["distance"] > 0
     assert meaning["parent"]["name"] == "human"
-    survey = load_survey(place / "records" / "toon_seed1_channels.npz")
-    assert survey.provenance["sha256"] == meaning["sha256"]
+    survey, _ = SURVEYS.load(place / "records" / "toon_seed1_channels.npz")
+    assert survey.record["model_sha256"] == meaning["model_sha256"]
     written = path.stat().st_mtime_ns
     capsys.readouterr()
     assert measure(place) == 0
@@ -69,4 +69,4 @@ def test_mistakes_end_with_a_message(place, capsys):
     assert measure(place, "--reader-domain", "cow") == 1
     assert "reads no factors" in capsys.readouterr().err
     with pytest.raises(CheckpointError, match=r"no record of a training"):
-        replicates.read_record(place / "human" / "model.safetensors")
+        replicates.TRAININGS.load(place / "human" / "model.safetensors")

@@ -14,12 +14,11 @@ from tiny_networks import tiny_generator
 from sa_helpers import checkpoints, clay, family, images, metrics
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.inversion import (
+    FOUND_LATENTS,
     SPACES,
     FoundLatents,
     InversionSettings,
     invert,
-    load_latents,
-    save_latents,
     search_many,
 )
 from sa_helpers.inversion.__main__ import main as inversion_main
@@ -31,13 +30,12 @@ from sa_helpers.latents import (
 )
 from sa_helpers.networks import Generator
 from sa_helpers.translation import (
+    TRANSLATORS,
     CutSettings,
     CutTrainer,
     Translator,
     TranslatorConfig,
-    load_translator,
     mix_with_reference,
-    save_translator,
     switch_layer_of,
     train_translator,
     translate,
@@ -143,8 +141,8 @@ class TestTranslator:
             TranslatorConfig(num_blocks=0)
 
     def test_files_bring_it_back(self, translator, tmp_path):
-        path = save_translator(tmp_path / "dog_cat.safetensors", translator, record={"a": 1})
-        again, record = load_translator(path)
+        path = TRANSLATORS.save(tmp_path / "dog_cat.safetensors", translator, record={"a": 1})
+        again, record = TRANSLATORS.load(path)
         assert record == {"a": 1}
         batch = torch.rand(1, 3, 32, 32)
         torch.testing.assert_close(again(batch), translator(batch), atol=0.02, rtol=0.02)
@@ -153,7 +151,7 @@ class TestTranslator:
         path = tmp_path / "dog_cat.safetensors"
         path.write_bytes(b"no weights")
         with pytest.raises(CheckpointError, match=r"python -m sa_helpers\.translation"):
-            load_translator(path)
+            TRANSLATORS.load(path)
 
     def test_sides_that_it_cannot_halve_twice_are_refused(self):
         with pytest.raises(ValueError, match="multiples of four"):
@@ -296,7 +294,7 @@ class TestSearches:
         assert_equal_up_to_rounding(found.distances[10:11], alone.distances)
 
     def test_files_bring_them_back(self, found, tmp_path):
-        again = load_latents(save_latents(tmp_path / "dog.npz", found))
+        again, _ = FOUND_LATENTS.load(FOUND_LATENTS.save(tmp_path / "dog.npz", found))
         torch.testing.assert_close(again.latents, found.latents, atol=2e-3, rtol=2e-3)
         assert (again.space, again.seeds, again.settings) == ("z", found.seeds, found.settings)
 
@@ -305,12 +303,12 @@ class TestSearches:
         path = tmp_path / "dog.npz"
         path.write_bytes(content)
         with pytest.raises(CheckpointError, match="inversion search"):
-            load_latents(path)
+            FOUND_LATENTS.load(path)
 
     def test_archives_without_the_entries_are_refused(self, tmp_path):
         np.savez(tmp_path / "dog.npz", meaning=np.array(json.dumps({"space": "z"})))
         with pytest.raises(CheckpointError, match="inversion search"):
-            load_latents(tmp_path / "dog.npz")
+            FOUND_LATENTS.load(tmp_path / "dog.npz")
 
     @pytest.mark.slow
     def test_the_command_stores_and_the_family_opens_what_belongs_to_its_weights(self, tmp_path):
@@ -320,13 +318,14 @@ class TestSearches:
         path = tmp_path / "inversions" / "dog" / "w.npz"
         options = ["--space", "w", "--num-images", "1", "--num-steps", "1", "--num-threads", "1"]
         assert inversion_main(["search", str(path), str(model), "dog", *options]) == 0
-        assert len(family.family(tmp_path).found_latents("dog", space="w").seeds) == 1
-        found = dataclasses.replace(load_latents(path), record={"model_sha256": "of others"})
-        save_latents(path, found)
+        assert len(family.open_family(tmp_path)["dog"].found_latents(space="w").seeds) == 1
+        found, _ = FOUND_LATENTS.load(path)
+        found = dataclasses.replace(found, record={"model_sha256": "of others"})
+        FOUND_LATENTS.save(path, found)
         with pytest.raises(CheckpointError, match="other weights"):
-            family.family(tmp_path).found_latents("dog", space="w")
+            family.open_family(tmp_path)["dog"].found_latents(space="w")
         with pytest.raises(CheckpointError, match="inversion search"):
-            family.family(tmp_path).found_latents("dog", space="z")
+            family.open_family(tmp_path)["dog"].found_latents(space="z")
 
 
 class TestCommand:
@@ -339,7 +338,7 @@ class TestCommand:
         path = tmp_path / "dog_cat.safetensors"
         options = ["--num-images", "4", "--total-kimg", "0.004", "--width", "4"]
         assert main([str(path), "dog", "cat", *options, "--num-threads", "1"]) == 0
-        translator, record = load_translator(path)
+        translator, record = TRANSLATORS.load(path)
         assert translator.config.width == 4
         assert record["source"]["domain"] == "dog"
         assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["dog_cat.safetensors"]
@@ -355,10 +354,10 @@ class TestCommand:
 @pytest.mark.slow
 @pytest.mark.parametrize(("source_name", "target_name"), [("dog", "cat"), ("cat", "dog")])
 def test_shipped_translators_keep_the_pose(source_name, target_name):
-    models = family.family("clay")
+    models = family.open_family("clay")
     batch = clay.render(source_name, range(2_000_000, 2_000_024))
     made = models.translator(source_name, target_name)(images.from_uint8(batch.images))
-    read = models.readers(target_name).attributes.read(made)["yaw_deg"]
+    read = models[target_name].readers.attributes.read(made)["yaw_deg"]
     assert np.corrcoef(read, batch.factors["yaw_deg"])[0, 1] > 0.7
 
 
@@ -367,12 +366,12 @@ def test_shipped_translators_keep_the_pose(source_name, target_name):
     ("name", "space"), [("dog", "z"), ("cat", "z"), *(("human", space) for space in SPACES)]
 )
 def test_shipped_searches_found_their_pictures(name, space):
-    models = family.family("clay")
-    found = models.found_latents(name, space=space)
-    again = found.to_inversion(models.model(name))
+    models = family.open_family("clay")
+    found = models[name].found_latents(space=space)
+    again = found.to_inversion(models[name].generator)
     assert (again.space, again.latents.shape) == (space, found.latents.shape)
     few = slice(0, 4)
-    batch = clay.render(models.domain(name), found.seeds[few])
+    batch = clay.render(models[name].domain, found.seeds[few])
     targets = images.from_uint8(batch.images)
     with torch.inference_mode():
         distances = metrics.perceptual_distance(

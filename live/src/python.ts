@@ -6,7 +6,7 @@ import { type Picture, references, resolutionsOf, type State, sizesOf } from "./
 
 /** A script that ends with a list `images`, one tensor [1, 3, height, width] a picture. */
 export function pythonLines(state: State, manifest: Manifest): string {
-  const used = new Set<string>(["sa_helpers.family import family"]);
+  const used = new Set<string>(["sa_helpers.family import open_family"]);
   const body = [
     ...modelLines(state, manifest),
     ...state.pictures.map((picture) => networkLine(picture, manifest, used)),
@@ -26,14 +26,20 @@ export function pythonLines(state: State, manifest: Manifest): string {
 
 function modelLines(state: State, manifest: Manifest): string[] {
   const opened = references(state).map((ref) => `    "${ref}": ${opening(ref, manifest)},`);
-  return [`models = family("${manifest.family}")`, "network = {", ...opened, "}", "pictures = []"];
+  return [
+    `models = open_family("${manifest.family}")`,
+    "network = {",
+    ...opened,
+    "}",
+    "pictures = []",
+  ];
 }
 
 function opening(ref: string, manifest: Manifest): string {
   const [name = "", kimg] = ref.split("@");
-  if (kimg === undefined) return `models.model("${name}")`;
-  if (kimg === "0") return `models.model("${modelOf(manifest, name).parent}")`;
-  return `dict(models.snapshots("${name}"))[${Number(kimg).toFixed(1)}]`;
+  if (kimg === undefined) return `models["${name}"].generator`;
+  if (kimg === "0") return `models["${modelOf(manifest, name).parent}"].generator`;
+  return `dict(models["${name}"].snapshots)[${Number(kimg).toFixed(1)}]`;
 }
 
 function networkLine(picture: Picture, manifest: Manifest, used: Set<string>): string {
@@ -109,12 +115,14 @@ function pictureLines(state: State, used: Set<string>): string[] {
     lines.push(`w_plus = torch.lerp(w_plus, latents(network["${model}"], ${seed}), ${t1})`);
   }
   for (const [name, amount] of Object.entries(state.moves))
-    lines.push(`w_plus = models.scales()["${name}"].move(w_plus, ${amount})`);
+    lines.push(`w_plus = models.scales["${name}"].move(w_plus, ${amount})`);
   lines.push("styles = model.synthesis.w_plus_to_s(w_plus)");
   const channels = Object.entries(state.channels);
   if (channels.length) {
     used.add("sa_helpers.editing import channel_sigmas, edit_channel");
-    lines.push("sigmas = channel_sigmas(models.parent, range(10_000), truncation_psi=0.7)");
+    lines.push(
+      "sigmas = channel_sigmas(models.parent.generator, range(10_000), truncation_psi=0.7)",
+    );
   }
   for (const [name, amount] of channels)
     lines.push(`styles = edit_channel(styles, "${name}", sigmas=sigmas, amount=${amount})`);

@@ -6,7 +6,6 @@ makes a part of one again, to show that the file tells the truth.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from sa_helpers.channels.localization import ChannelRegions, discover_channels
 from sa_helpers.channels.overlaps import channel_agreement, own_ranks
-from sa_helpers.checkpoints import load_arrays, save_arrays
+from sa_helpers.checkpoints import ArrayKind, with_model_sha256
 from sa_helpers.editing import channel_sigmas
 from sa_helpers.images import resize
 from sa_helpers.latents import images_from_w_plus, w_plus_from_seeds
@@ -37,13 +36,13 @@ class ChannelSurvey:
         factors: Names of the outputs of the attribute network; empty without one.
         effects: Mean derivative of each output by each channel, per standard deviation of the
             channel; continuous factors in their own standard deviation, others as logits.
-        provenance: What it was made from; JSON-ready.
+        record: What it was made from; JSON-ready.
     """
 
     found: ChannelRegions
     factors: tuple[str, ...]
     effects: Float[ndarray, "channels factors"]
-    provenance: dict[str, Any]
+    record: dict[str, Any]
 
     @property
     def layers(self) -> list[int]:
@@ -101,8 +100,8 @@ def survey_channels(
         factors = attributes.coding.output_names
         sigmas = channel_sigmas(generator, _SIGMA_SEEDS, truncation_psi=truncation_psi)
         effects = factor_gradients(generator, w_plus, attributes, sigmas=sigmas).mean(axis=0)
-    provenance = {"seeds": list(seeds), "truncation_psi": truncation_psi}
-    return ChannelSurvey(found, factors, effects, provenance)
+    record = {"seeds": list(seeds), "truncation_psi": truncation_psi}
+    return ChannelSurvey(found, factors, effects, record)
 
 
 def factor_gradients(
@@ -237,19 +236,18 @@ def _effects(
     return own, others
 
 
-def with_provenance(survey: ChannelSurvey, **entries: Any) -> ChannelSurvey:
+def with_record(survey: ChannelSurvey, **entries: Any) -> ChannelSurvey:
     """The same survey, with more said about what it was made from."""
-    return replace(survey, provenance={**survey.provenance, **entries})
+    return replace(survey, record={**survey.record, **entries})
 
 
-def save_survey(path: Path, survey: ChannelSurvey) -> Path:
-    """Write a survey as a compressed NumPy archive, whole or not at all."""
+def _take_apart(survey: ChannelSurvey) -> tuple[dict[str, ndarray], dict[str, Any]]:
     found = survey.found
     meaning = {
         "names": found.names,
         "regions": found.regions,
         "factors": survey.factors,
-        "provenance": survey.provenance,
+        "provenance": survey.record,
     }
     arrays = {
         "winners": found.winners.astype(np.uint8),
@@ -257,20 +255,10 @@ def save_survey(path: Path, survey: ChannelSurvey) -> Path:
         "profiles": found.profiles.astype(np.float16),
         "effects": survey.effects.astype(np.float16),
     }
-    return save_arrays(path, arrays, meaning=meaning)
+    return arrays, meaning
 
 
-def load_survey(path: Path) -> ChannelSurvey:
-    """Read what `save_survey` wrote.
-
-    Raises:
-        CheckpointError: A missing or damaged file, or one of another kind.
-    """
-    remedy = "Make it with `python -m sa_helpers.family survey`."
-    return load_arrays(path, make=_made, kind="survey of channels", remedy=remedy)
-
-
-def _made(meaning: dict[str, Any], arrays: Mapping[str, ndarray]) -> ChannelSurvey:
+def _put_together(arrays: Mapping[str, ndarray], meaning: dict[str, Any]) -> ChannelSurvey:
     found = ChannelRegions(
         tuple(meaning["names"]),
         tuple(meaning["regions"]),
@@ -279,4 +267,14 @@ def _made(meaning: dict[str, Any], arrays: Mapping[str, ndarray]) -> ChannelSurv
         arrays["profiles"].astype(np.float64),
     )
     effects = arrays["effects"].astype(np.float64)
-    return ChannelSurvey(found, tuple(meaning["factors"]), effects, meaning["provenance"])
+    record = with_model_sha256(meaning["provenance"])
+    return ChannelSurvey(found, tuple(meaning["factors"]), effects, record)
+
+
+SURVEYS: ArrayKind[ChannelSurvey] = ArrayKind(
+    name="survey of channels",
+    take_apart=_take_apart,
+    put_together=_put_together,
+    remedy="Make it with `python -m sa_helpers.family survey FAMILY {name}`.",
+)
+"""Surveys as files, with bytes and half precision for numbers."""

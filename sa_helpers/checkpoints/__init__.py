@@ -4,7 +4,12 @@
 writes our own format, `export` those of other tools, and `convert` goes from one file to another.
 """
 
-from sa_helpers.checkpoints.array_files import load_arrays, save_arrays
+from sa_helpers.checkpoints.artefacts import (
+    ArrayKind,
+    Kind,
+    NetworkKind,
+    with_model_sha256,
+)
 from sa_helpers.checkpoints.detecting import require_weights_file
 from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.exporting import (
@@ -16,23 +21,22 @@ from sa_helpers.checkpoints.exporting import (
 from sa_helpers.checkpoints.loading import Description, LoadedModel, describe, load
 from sa_helpers.checkpoints.own_format import read_record
 from sa_helpers.checkpoints.saving import save_model
-from sa_helpers.checkpoints.small_networks import load_network, save_network
 
 __all__ = [
+    "ArrayKind",
     "CheckpointError",
     "Description",
+    "Kind",
     "LoadedModel",
+    "NetworkKind",
     "convert",
     "describe",
     "export",
     "load",
-    "load_arrays",
-    "load_network",
     "read_record",
     "require_weights_file",
-    "save_arrays",
     "save_model",
-    "save_network",
     "to_nvidia_state",
     "to_rosinality_state",
+    "with_model_sha256",
 ]

@@ -7,7 +7,6 @@ are kept in a file that says what they were made from.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from sa_helpers.checkpoints import load_arrays, save_arrays
+from sa_helpers.checkpoints import ArrayKind, with_model_sha256
 from sa_helpers.editing.directions import Direction, fit_regression
 from sa_helpers.images import resize
 from sa_helpers.latents import images_from_w_plus, w_plus_from_seeds, z_from_seeds
@@ -78,11 +77,11 @@ class Scales:
 
     Attributes:
         directions: By name.
-        provenance: What they were made from; JSON-ready.
+        record: What they were made from; JSON-ready.
     """
 
     directions: Mapping[str, ScaledDirection]
-    provenance: dict[str, Any]
+    record: dict[str, Any]
 
     def __getitem__(self, name: str) -> ScaledDirection:
         """Return one direction.
@@ -215,13 +214,12 @@ def _end(observer: _Observer, direction: Direction, stride: float, slope: float)
     return end
 
 
-def save_scales(path: Path, scales: Scales) -> Path:
-    """Write scales as a compressed NumPy archive, whole or not at all."""
+def _take_apart(scales: Scales) -> tuple[dict[str, ndarray], dict[str, Any]]:
     rows = scales.directions.values()
     meaning = {
         "names": list(scales.directions),
         "units": [row.unit for row in rows],
-        "provenance": scales.provenance,
+        "provenance": scales.record,
     }
     arrays = {
         "vectors": np.stack([row.direction.vector.numpy() for row in rows]),
@@ -229,20 +227,10 @@ def save_scales(path: Path, scales: Scales) -> Path:
         "steps": np.array([row.step for row in rows]),
         "reaches": np.array([row.reach for row in rows]),
     }
-    return save_arrays(path, arrays, meaning=meaning)
+    return arrays, meaning
 
 
-def load_scales(path: Path) -> Scales:
-    """Read what `save_scales` wrote.
-
-    Raises:
-        CheckpointError: A missing or damaged file, or one of another kind.
-    """
-    remedy = "Make it with `python -m sa_helpers.family scale`."
-    return load_arrays(path, make=_made, kind="file of scaled directions", remedy=remedy)
-
-
-def _made(meaning: dict[str, Any], arrays: Mapping[str, ndarray]) -> Scales:
+def _put_together(arrays: Mapping[str, ndarray], meaning: dict[str, Any]) -> Scales:
     columns = ("vectors", "offsets", "steps", "reaches")
     rows = zip(meaning["names"], meaning["units"], *(arrays[name] for name in columns), strict=True)
     directions = {
@@ -254,4 +242,13 @@ def _made(meaning: dict[str, Any], arrays: Mapping[str, ndarray]) -> Scales:
         )
         for name, unit, vector, offset, step, reach in rows
     }
-    return Scales(directions, meaning["provenance"])
+    return Scales(directions, with_model_sha256(meaning["provenance"]))
+
+
+SCALES: ArrayKind[Scales] = ArrayKind(
+    name="file of scaled directions",
+    take_apart=_take_apart,
+    put_together=_put_together,
+    remedy="Make it with `python -m sa_helpers.family scale FAMILY`.",
+)
+"""Scales as files."""

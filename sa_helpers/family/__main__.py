@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sa_helpers.command_line import refuse
 from sa_helpers.family.downloads import DownloadError
-from sa_helpers.family.members import Family
-from sa_helpers.family.opening import family, known_families
+from sa_helpers.family.families import Family
+from sa_helpers.family.opening import known_families, open_family
 from sa_helpers.family.surveying import scale_family, survey_family
 from sa_helpers.runtime import shown
 
@@ -37,12 +37,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def describe_models(models: Family) -> str:
     """One line a model: name, parent, whether it is here, licence."""
     rows = []
-    for name in models.records:
-        source = models.listing.sources.get(name)
-        is_here = source is None or models.path(name).is_file()
+    for name, member in models.members.items():
+        source = member.source
+        is_here = source is None or member.path.is_file()
         where = "here" if is_here else "to download" if source and source.url else "by hand"
-        licence = shown(models.record(name).get("licence", ""))
-        parent = shown(models.parent_of(name) or "-")
+        licence = shown(member.record.get("licence", ""))
+        parent = shown(member.parent or "-")
         rows.append(f"{shown(name):<18} {parent:<14} {where:<12} {licence}")
     return "\n".join([f"{'model':<18} {'parent':<14} {'file':<12} licence", *rows])
 
@@ -54,13 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.family is None:
             print(*known_families(), sep="\n")
         elif options.command == "list":
-            print(describe_models(family(options.family)))
+            print(describe_models(open_family(options.family)))
         elif options.command == "download":
-            print(*family(options.family).download(*options.names), sep="\n")
+            print(*open_family(options.family).download(*options.names), sep="\n")
         elif options.command == "scale":
-            print(scale_family(family(options.family)))
+            print(scale_family(open_family(options.family)))
         else:
-            models = family(options.family)
+            models = open_family(options.family)
             for name in options.names or models.names:
                 print(*survey_family(models, [name], range(options.num_images)), flush=True)
     except (DownloadError, ValueError, OSError) as error:

@@ -1,404 +1,325 @@
-"""The models of a family, opened when asked for."""
+"""One model of a family: a name and a record, until more of it is asked for.
 
-import functools
-from collections.abc import Hashable, Iterable, Mapping
+What takes a large package to open (encoders, readers, surveys) is imported when it is asked for, so
+that whoever wants generators alone waits for nothing else.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sa_helpers import checkpoints
-from sa_helpers.blending import weight_change
-from sa_helpers.channels.survey import ChannelSurvey, load_survey
-from sa_helpers.checkpoints import CheckpointError, LoadedModel
+from sa_helpers.checkpoints import CheckpointError, Description, Kind, LoadedModel
 from sa_helpers.checkpoints.own_format import model_files
-from sa_helpers.editing.scales import Scales
-from sa_helpers.family import companions
-from sa_helpers.family.downloads import DownloadError, download
-from sa_helpers.family.listing import Listing
-from sa_helpers.inversion import FoundLatents, ImageEncoder
-from sa_helpers.networks import Encoder, Generator
-from sa_helpers.runtime import shown, version_of
-from sa_helpers.translation import Translator
+from sa_helpers.family.listing import Source
+from sa_helpers.family.opened import opened
+from sa_helpers.networks import Discriminator, Encoder, Generator
+from sa_helpers.runtime import shown
 
+if TYPE_CHECKING:
+    import sa_helpers.channels.survey
+    import sa_helpers.editing.scales
+    import sa_helpers.family.readers
+    import sa_helpers.inversion
+
+T = TypeVar("T")
 WEIGHTS = ".safetensors"
 _SNAPSHOT = f"kimg{WEIGHTS}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Family:
-    """The models of one family, opened when asked for and then kept.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Member:
+    """One model of a family; everything of it is opened when asked for, and then kept.
 
-    Models are shared between callers and not to be changed in place; `sa_helpers.blending` makes
-    new ones.
+    Networks are in evaluation mode and without gradients. They are shared between callers and not
+    to be changed in place; `sa_helpers.blending` makes new ones.
 
     Attributes:
-        name: Of the family.
-        folder: What it was opened from.
-        records: Model to record: what its file says, or a `family.toml`.
-        files: Model to the path of its file; of our own format without ending.
-        listing: What a `family.toml` says, if there is one.
+        name: Of the model.
+        record: What is known of it: domain, settings, kimg, versions, curves.
+        path: Of its file, there or not; of our own format without ending.
+        folder: Of the family.
+        source: Where a listed model comes from.
+        relatives: All models of the family by name, this one among them.
     """
 
     name: str
+    record: Mapping[str, Any]
+    path: Path
     folder: Path
-    records: Mapping[str, dict[str, Any]]
-    files: Mapping[str, Path]
-    listing: Listing = field(default_factory=Listing)
+    source: Source | None = None
+    relatives: Mapping[str, "Member"] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
 
     def __repr__(self) -> str:
-        """Name the family and its models; records and paths are for those who ask."""
-        return f"Family({self.name!r}, models: {', '.join(self.records)})"
+        """Say in one line which model it is."""
+        origin = f", fine-tuned from {self.parent}" if self.parent else ""
+        return f"Member({shown(self.name)!r} of {shown(self._family)!r}{origin})"
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """All models: the parent first, then the others by name."""
-        return (self.parent_name, *(n for n in self.records if n != self.parent_name))
+    def parent(self) -> "Member | None":
+        """The model that this one was fine-tuned from; None for one trained from scratch."""
+        origin = self.record.get("parent") or {}
+        return self.relatives.get(str(origin.get("name")))
 
     @property
-    def parent_name(self) -> str:
-        """Name of the model that the family descends from.
+    def domain(self) -> str:
+        """Domain of the clay world that the model was trained on.
 
         Raises:
-            ValueError: None or several could be it.
+            ValueError: It was trained on something else.
         """
-        if self.listing.parent is not None:
-            self.record(self.listing.parent)
-            return self.listing.parent
-        roots = [name for name in self.records if self.parent_of(name) is None]
-        named = [root for root in roots if root in map(self.parent_of, self.records)]
-        candidates = named or roots
-        if len(candidates) != 1:
+        data = self.record.get("data") or {}
+        if data.get("kind") != "clay":
             raise ValueError(
-                f'The family "{shown(self.name)}" has {_names(candidates)} as possible parents; '
-                f'expected one. The records in {shown(self.folder)} name each model\'s "parent".'
+                f'"{self.name}" of the family "{self._family}" was not trained on a domain of the '
+                "clay world, so there is no ground truth to read. Choose a model of the clay "
+                "family."
             )
-        return candidates[0]
+        return str(data["domain"])
 
     @property
-    def parent(self) -> Generator:
-        """The model that the family descends from."""
-        return self.model(self.parent_name)
-
-    @property
-    def child_names(self) -> tuple[str, ...]:
-        """All models that were fine-tuned from another one of the family."""
-        return tuple(name for name in self.records if self.parent_of(name) is not None)
-
-    def parent_of(self, name: str) -> str | None:
-        """Name of the model that `name` was fine-tuned from; None for one trained from scratch."""
-        origin = self.record(name).get("parent") or {}
-        return origin["name"] if origin.get("name") in self.records else None
-
-    def child(self, name: str) -> Generator:
-        """Open a model that was fine-tuned from another one of the family.
+    def generator(self) -> Generator:
+        """The generator.
 
         Raises:
-            ValueError: No such child; the message lists those that there are.
-        """
-        if name not in self.child_names:
-            raise ValueError(
-                f'The family "{shown(self.name)}" has no child "{shown(name)}"; expected one of '
-                f"{_names(self.child_names)}."
-            )
-        return self.model(name)
-
-    @property
-    def near_and_distant(self) -> tuple[str, str]:
-        """Names of the two children that chapters compare, the one with the nearer domain first.
-
-        A `family.toml` may name them. Otherwise they are the two children of the parent whose
-        convolutions moved least and most; a family with a single child gives it twice.
-
-        Raises:
-            ValueError: The parent has no children.
-            CheckpointError: Children have to be opened to tell, and one cannot be.
-        """
-        if self.listing.near is not None and self.listing.distant is not None:
-            return self.listing.near, self.listing.distant
-        names = [name for name in self.records if self.parent_of(name) == self.parent_name]
-        if not names:
-            raise ValueError(
-                f'The parent "{self.parent_name}" of the family "{self.name}" has no children; '
-                "expected one at least. Let their records name it as their parent."
-            )
-        if len(names) > 1:
-            names.sort(key=lambda n: weight_change(self.parent, self.model(n), "conv").relative)
-        return names[0], names[-1]
-
-    def model(self, name: str) -> Generator:
-        """Open any model of the family, in evaluation mode.
-
-        Raises:
-            ValueError: No such model; the message lists those that there are.
             CheckpointError: Its files are damaged, or not on this machine.
         """
-        return _opened(self._existing_path(name)).generator
+        return self._model().generator
 
-    def sha256(self, name: str) -> str:
-        """Digest of the file that a model was opened from: what its companions are made for.
+    @property
+    def discriminator(self) -> Discriminator | None:
+        """The discriminator; None where it was not kept.
 
         Raises:
-            ValueError: No such model.
-            CheckpointError: It cannot be opened.
+            CheckpointError: The files are damaged, or not on this machine.
         """
-        return _opened(self._existing_path(name)).sha256
+        return self._model("discriminator").discriminator if self._described.discriminator else None
 
-    def encoder(self, name: str) -> ImageEncoder:
-        """Open the encoder of a model, from images to latents, in evaluation mode.
+    @property
+    def sha256(self) -> str:
+        """Digest of the file of weights: what belongs to them names them by it.
+
+        Raises:
+            CheckpointError: The model cannot be opened.
+        """
+        return self._model().sha256
+
+    @property
+    def encoder(self) -> "sa_helpers.inversion.ImageEncoder":
+        """The encoder, from images to latents.
 
         It lies in `encoders/<name>.safetensors`, or in the model's own checkpoint, as those of pSp
         and e4e do.
 
         Raises:
-            ValueError: No such model.
-            CheckpointError: It has no encoder, or one that was trained for other weights.
+            CheckpointError: There is none, or it was trained for other weights.
         """
-        path, model_path = self.encoder_path(name), self._existing_path(name)
-        own = None if path.is_file() else _own_encoder(model_path)
-        if own is not None:
-            return own
-        return companions.open_encoder(path, model_path=model_path, sha256=self.sha256(name))
+        from sa_helpers.inversion import ENCODERS
 
-    def encoder_path(self, name: str) -> Path:
-        """Path of the file of a model's encoder, there or not."""
-        self.record(name)
-        return companions.encoder_path(self.folder, name)
+        path = self.encoder_path
+        own = None if path.is_file() else self._own_encoder()
+        # A change of an encoder is read with the one that it changes, which lies beside it.
+        return own or self._beside(ENCODERS, path, files=sorted(path.parent.glob(f"*{WEIGHTS}")))
 
-    def has_encoder(self, name: str) -> bool:
-        """Tell whether a model has an encoder, without reading its weights where it lies apart.
+    @property
+    def encoder_path(self) -> Path:
+        """Path of the file of the encoder, there or not."""
+        return self.folder / "encoders" / f"{self.name}{WEIGHTS}"
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether there is an encoder, by the structure of files alone.
 
         Raises:
-            ValueError: No such model.
-            CheckpointError: The model has to be opened to tell, and cannot be.
+            CheckpointError: The model's file has to be looked into to tell, and cannot be.
         """
-        is_apart = self.encoder_path(name).is_file()
-        return is_apart or _opened(self._existing_path(name)).description.encoder is not None
+        return self.encoder_path.is_file() or self._described.encoder is not None
 
-    def found_latents(self, name: str, *, space: str = "z") -> FoundLatents:
-        """Open the latents that searches found for held-out images of a model's domain.
-
-        Args:
-            name: Of the model.
-            space: That was searched, one of `latents.SPACES`.
+    @property
+    def readers(self) -> "sa_helpers.family.readers.Readers":
+        """Networks that read the images of the model, where the family has them.
 
         Raises:
-            ValueError: No such model.
-            CheckpointError: There are none, or they belong to other weights.
+            ValueError: It is of no domain of the clay world.
         """
-        sha256 = self.sha256(name)
-        return companions.open_latents(self.folder, name, space=space, sha256=sha256)
+        from sa_helpers.family.readers import Readers
 
-    def translator(self, source: str, target: str) -> Translator:
-        """Open the baseline that was trained for the domains of two models alone.
+        return Readers(self.folder, self.domain)
+
+    @property
+    def survey(self) -> "sa_helpers.channels.survey.ChannelSurvey":
+        """The survey of the model's channels.
 
         Raises:
-            ValueError: No such model, or one of no domain of the clay world.
-            CheckpointError: There is none from the one to the other, or it is damaged.
-        """
-        domains = self.domain(source), self.domain(target)
-        return companions.open_translator(self.folder, *domains)
-
-    def _existing_path(self, name: str) -> Path:
-        path = self.path(name)
-        source = self.listing.sources.get(name)
-        if source is not None and source.is_remote and not path.exists():
-            raise CheckpointError(
-                f'The model "{name}" of the family "{self.name}" is not on this machine, and '
-                f"nothing is downloaded unasked. {self._how_to_get(name)}"
-            )
-        return path
-
-    def path(self, name: str) -> Path:
-        """Path of a model's file, there or not; of our own format without ending.
-
-        Raises:
-            ValueError: No such model.
-        """
-        self.record(name)
-        return self.files[name]
-
-    def download(self, *names: str) -> list[Path]:
-        """Download models into the cache, or go on where an earlier call was interrupted.
-
-        Models that are there are checked and left. Mind the licences, in the records.
-
-        Args:
-            names: Models; none means all that can be downloaded.
-
-        Returns:
-            The paths of their files.
-
-        Raises:
-            ValueError: No such model.
-            DownloadError: No connection, another file than expected, or a model that programs
-                cannot download; the message says how to get it.
-        """
-        sources = self.listing.sources
-        chosen = names or tuple(name for name, source in sources.items() if source.url)
-        paths = []
-        for name in chosen:
-            path, source = self.path(name), sources.get(name)
-            if source is None or not source.is_remote:
-                paths.append(path)
-            elif source.url is None:
-                if not path.is_file():
-                    raise DownloadError(f'"{name}" is no single file. {self._how_to_get(name)}')
-                paths.append(path)
-            else:
-                size, sha256 = source.num_bytes, source.sha256
-                paths.append(download(source.url, path, num_bytes=size, sha256=sha256))
-        return paths
-
-    def _how_to_get(self, name: str) -> str:
-        source = self.listing.sources[name]
-        by_hand = f"with a browser from {source.page or source.url} to {self.path(name)}"
-        if source.url is None:
-            return f"Get it {by_hand}."
-        size = f" ({source.num_bytes / 1e6:.0f} MB)" if source.num_bytes else ""
-        return (
-            f'Download it{size} with family("{self.name}").download("{name}") or `python -m '
-            f"sa_helpers.family download {self.folder} {name}`, or {by_hand}. Licence: "
-            f"{shown(source.licence or 'not stated')}."
-        )
-
-    def record(self, name: str) -> dict[str, Any]:
-        """What is known of a model: domain, settings, kimg, versions, curves.
-
-        Raises:
-            ValueError: No such model.
-        """
-        if name not in self.records:
-            raise ValueError(
-                f'The family "{shown(self.name)}" has no model "{shown(name)}"; expected one of '
-                f"{_names(self.records)}."
-            )
-        return self.records[name]
-
-    def domain(self, name: str) -> str:
-        """Domain of the clay world that a model was trained on.
-
-        Raises:
-            ValueError: No such model, or one that was trained on something else.
-        """
-        data = self.record(name).get("data") or {}
-        if data.get("kind") != "clay":
-            raise ValueError(
-                f'"{name}" of the family "{self.name}" was not trained on a domain of the clay '
-                "world, so there is no ground truth to read. Choose a model of the clay family."
-            )
-        return str(data["domain"])
-
-    def readers(self, name: str) -> companions.Readers:
-        """Networks that read the images of a model, where the family has them.
-
-        Raises:
-            ValueError: No such model, or one of no domain of the clay world.
-        """
-        return companions.Readers(self.folder, self.domain(name))
-
-    def has_survey(self, name: str) -> bool:
-        """Whether the channels of a model were surveyed."""
-        return companions.survey_path(self.folder, name).is_file()
-
-    def survey(self, name: str) -> ChannelSurvey:
-        """Open the survey of a model's channels.
-
-        Raises:
-            ValueError: No such model.
             CheckpointError: It was not surveyed, or other weights were; the message says how to do
                 it.
         """
-        self.record(name)
-        if not self.has_survey(name):  # said without opening the model
-            return load_survey(companions.survey_path(self.folder, name))
-        return companions.open_survey(self.folder, name, sha256=self.sha256(name))
+        from sa_helpers.channels.survey import SURVEYS
 
-    def scales(self) -> Scales:
-        """Open the directions of W that were found and measured in the parent.
+        return self._beside(SURVEYS, self.survey_path)
+
+    @property
+    def survey_path(self) -> Path:
+        """Path of the file of the survey, there or not."""
+        return self.folder / "channels" / f"{self.name}.npz"
+
+    @property
+    def has_survey(self) -> bool:
+        """Whether the channels were surveyed."""
+        return self.survey_path.is_file()
+
+    def found_latents(self, *, space: str = "z") -> "sa_helpers.inversion.FoundLatents":
+        """Open the latents that searches found for held-out images of the model's domain.
+
+        Args:
+            space: That was searched, one of `latents.SPACES`.
+
+        Raises:
+            CheckpointError: There are none, or they belong to other weights.
+        """
+        from sa_helpers.inversion import FOUND_LATENTS
+
+        path = self.folder / "inversions" / self.name / f"{space}.npz"
+        return self._beside(FOUND_LATENTS, path)
+
+    @property
+    def scales(self) -> "sa_helpers.editing.scales.Scales":
+        """The directions of W that were found and measured in this model.
 
         Raises:
             CheckpointError: There are none, or they belong to other weights; the message says how
                 to make them.
         """
-        name = self.parent_name
-        return companions.open_scales(self.folder, name, sha256=self.sha256(name))
+        from sa_helpers.editing.scales import SCALES
 
-    def training_kimg(self, name: str) -> float:
-        """Kimg that a model has seen since it left another model of the family, or random weights.
+        return self._beside(SCALES, self.scales_path)
+
+    @property
+    def scales_path(self) -> Path:
+        """Path of the file of scaled directions, there or not."""
+        return self.folder / "directions" / f"{self.name}.npz"
+
+    @property
+    def training_kimg(self) -> float:
+        """Kimg that it has seen since it left another model of the family, or random weights.
 
         A model that was grown, or continued from another run, counts the kimg of those runs too.
         It is NaN where no record says it, as of public models.
+        """
+        return self._sum_over_runs("kimg")
+
+    @property
+    def training_hours(self) -> float:
+        """Hours of training in which it saw its `training_kimg`, on whatever it ran."""
+        return self._sum_over_runs("train_sec") / 3600
+
+    @property
+    def snapshot_paths(self) -> list[tuple[float, Path]]:
+        """Weights that were kept on the way from the parent to this model.
+
+        They are (kimg, path of the weights) in order of training. The parent and the finished model
+        are not among them.
 
         Raises:
-            ValueError: No such model.
+            CheckpointError: The name of one does not tell its kimg.
         """
-        return self._sum_over_runs(name, "kimg")
+        end_kimg = float(self.record.get("kimg") or "inf")
+        folder = self.record.get("snapshots", self.name)
+        files = (self.folder / "snapshots" / folder).glob(f"*{_SNAPSHOT}") if folder else ()
+        kept = sorted((_kimg_of(file), file) for file in files)
+        return [(kimg, file) for kimg, file in kept if 0 < kimg < end_kimg]
 
-    def training_hours(self, name: str) -> float:
-        """Hours of training in which a model saw its `training_kimg`, on whatever it ran.
+    @property
+    def snapshots(self) -> list[tuple[float, Generator]]:
+        """The generators of `snapshot_paths`.
 
         Raises:
-            ValueError: No such model.
+            CheckpointError: A file is damaged, or its name does not tell its kimg.
         """
-        return self._sum_over_runs(name, "train_sec") / 3600
+        paths = self.snapshot_paths
+        return [(kimg, _model(path.with_suffix("")).generator) for kimg, path in paths]
 
-    def _sum_over_runs(self, name: str, key: str) -> float:
-        """Sum of an entry of the records of a model's own runs."""
-        run: dict[str, Any] | None = self.record(name)
+    @property
+    def stages(self) -> list[tuple[float, Generator]]:
+        """A fine-tuning from end to end: the parent at 0 kimg, the snapshots, this model.
+
+        They are (kimg, generator) in order of training. Where the record does not say how long that
+        took, it counts as 1.
+
+        Raises:
+            ValueError: It was not fine-tuned from another model of the family.
+        """
+        if self.parent is None:
+            children = [name for name, other in self.relatives.items() if other.parent]
+            raise ValueError(
+                f'"{self.name}" was not fine-tuned from another model of the family '
+                f'"{shown(self._family)}"; expected one of {names(children)}.'
+            )
+        kimg = float(self.record.get("kimg") or 1.0)
+        return [(0.0, self.parent.generator), *self.snapshots, (kimg, self.generator)]
+
+    @property
+    def how_to_get(self) -> str:
+        """How to get a model that comes from elsewhere, and under which licence, in sentences."""
+        source = self.source or Source(file=self.path.name)
+        by_hand = f"with a browser from {source.page or source.url} to {self.path}"
+        if source.url is None:
+            return f"Get it {by_hand}."
+        size = f" ({source.num_bytes / 1e6:.0f} MB)" if source.num_bytes else ""
+        return (
+            f'Download it{size} with open_family("{self._family}").download("{self.name}") or '
+            f"`python -m sa_helpers.family download {self.folder} {self.name}`, or {by_hand}. "
+            f"Licence: {shown(source.licence or 'not stated')}."
+        )
+
+    @property
+    def _family(self) -> str:
+        return self.folder.resolve().name
+
+    @property
+    def _existing_path(self) -> Path:
+        if self.source is not None and self.source.is_remote and not self.path.exists():
+            raise CheckpointError(
+                f'The model "{self.name}" of the family "{self._family}" is not on this machine, '
+                f"and nothing is downloaded unasked. {self.how_to_get}"
+            )
+        return self.path
+
+    def _model(self, *parts: str) -> LoadedModel:
+        return _model(self._existing_path, *parts)
+
+    @property
+    def _described(self) -> Description:
+        path = self._existing_path
+        return opened(checkpoints.describe, path, files=(path, *model_files(path)))
+
+    def _beside(self, kind: Kind[T], path: Path, *, files: Iterable[Path] = ()) -> T:
+        """Open what was made for the model's weights and lies beside it."""
+        sha256 = self.sha256 if path.is_file() else ""  # what is missing is missing for any weights
+        return opened(kind.load_for, path, self.name, sha256, files=files)
+
+    def _own_encoder(self) -> Encoder | None:
+        return self._model("encoder").encoder if self._described.encoder else None
+
+    def _sum_over_runs(self, key: str) -> float:
+        """Sum of an entry of the records of the model's own runs."""
+        run: Mapping[str, Any] | None = self.record
         known = []
-        while run and (run is self.records[name] or run["name"] not in self.records):
+        while run and (run is self.record or run["name"] not in self.relatives):
             known.append(run.get(key))
             run = run.get("parent")
         values = [float(value) for value in known if value is not None]
         return sum(values) if values else float("nan")
 
-    def snapshot_paths(self, name: str) -> list[tuple[float, Path]]:
-        """Weights that were kept on the way from the parent to the child.
 
-        Returns:
-            (kimg, path of the weights) in order of training. The parent and the finished child are
-            not among them.
-
-        Raises:
-            ValueError: No such model.
-            CheckpointError: The name of one does not tell its kimg.
-        """
-        record = self.record(name)
-        end_kimg = float(record.get("kimg") or "inf")
-        folder = record.get("snapshots", name)
-        files = (self.folder / "snapshots" / folder).glob(f"*{_SNAPSHOT}") if folder else ()
-        kept = sorted((_kimg_of(file), file) for file in files)
-        return [(kimg, file) for kimg, file in kept if 0 < kimg < end_kimg]
-
-    def snapshots(self, name: str) -> list[tuple[float, Generator]]:
-        """Open the models of `snapshot_paths`.
-
-        Raises:
-            ValueError: No such model.
-            CheckpointError: A file is damaged, or its name does not tell its kimg.
-        """
-        return [
-            (kimg, _opened(path.with_name(path.name.removesuffix(WEIGHTS))).generator)
-            for kimg, path in self.snapshot_paths(name)
-        ]
-
-    def stages(self, name: str) -> list[tuple[float, Generator]]:
-        """Open a fine-tuning from end to end: its parent at 0 kimg, its snapshots, the child.
-
-        Returns:
-            (kimg, model) in order of training. Where the record does not say how long that took, it
-            counts as 1.
-
-        Raises:
-            ValueError: No such child.
-        """
-        child, kimg = self.child(name), float(self.record(name).get("kimg") or 1.0)
-        parent = self.model(str(self.parent_of(name)))
-        return [(0.0, parent), *self.snapshots(name), (kimg, child)]
-
-
-def _names(names: Iterable[str]) -> str:
-    return shown(str(list(names)), max_length=1000)
+def names(chosen: Iterable[str]) -> str:
+    """Names for a message: however many, whatever is in them."""
+    return shown(str(list(chosen)), max_length=1000)
 
 
 def _kimg_of(snapshot: Path) -> float:
@@ -412,25 +333,13 @@ def _kimg_of(snapshot: Path) -> float:
         ) from error
 
 
-def _opened(path: Path) -> LoadedModel:
-    """Open a model once for all callers, and anew where its files are others by now."""
-    return _open(path, version_of(path, *model_files(path)))
+def _model(path: Path, *parts: str) -> LoadedModel:
+    return opened(_load, path, *parts, files=(path, *model_files(path)))
 
 
-@functools.lru_cache(maxsize=64)
-def _open(path: Path, _: Hashable) -> LoadedModel:
-    loaded = checkpoints.load(path, parts=())
-    loaded.generator.requires_grad_(False)
+def _load(path: Path, *parts: str) -> LoadedModel:
+    loaded = checkpoints.load(path, parts=parts)
+    for network in (loaded.generator, loaded.discriminator, loaded.encoder):
+        if network is not None:
+            network.requires_grad_(False)
     return loaded
-
-
-def _own_encoder(path: Path) -> Encoder | None:
-    return _open_own_encoder(path, version_of(path, *model_files(path)))
-
-
-@functools.lru_cache(maxsize=8)
-def _open_own_encoder(path: Path, _: Hashable) -> Encoder | None:
-    if _opened(path).description.encoder is None:
-        return None
-    encoder = checkpoints.load(path, parts=("encoder",)).encoder
-    return encoder and encoder.requires_grad_(False)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from sa_helpers.checkpoints import CheckpointError, read_record
-from sa_helpers.family.listing import FILE_NAME, read_listing
-from sa_helpers.family.members import WEIGHTS, Family
+from sa_helpers.family.families import Family
+from sa_helpers.family.listing import FILE_NAME, Source, read_listing
+from sa_helpers.family.members import WEIGHTS, Member
 from sa_helpers.family.records import checked_record
 from sa_helpers.runtime import cache_dir, shown
 
@@ -27,7 +28,7 @@ def known_families() -> tuple[str, ...]:
     return tuple(sorted({*shipped_families(), *listed}))
 
 
-def family(name: str | os.PathLike[str] | None = None) -> Family:
+def open_family(name: str | os.PathLike[str] | None = None) -> Family:
     """Open a family of aligned models; weights are read when a model is asked for.
 
     Args:
@@ -48,20 +49,32 @@ def family(name: str | os.PathLike[str] | None = None) -> Family:
         )
     listing = read_listing(folder / FILE_NAME)
     own = {path.stem: _read_record(path) for path in sorted(folder.glob(f"*{WEIGHTS}"))}
-    cache = cache_dir() / "families" / _cache_name(folder)
     # A model that lies here is not the one that could be downloaded.
     sources = {model: s for model, s in listing.sources.items() if model not in own}
-    listed = {
-        model: (cache if source.is_remote else folder) / source.file
-        for model, source in sources.items()
-    }
+    cache = cache_dir() / "families" / _cache_name(folder)
+    members: dict[str, Member] = {}
+    for model, record in {**listing.records, **own}.items():
+        source = sources.get(model)
+        members[model] = Member(
+            name=model,
+            record=record,
+            path=_path(model, source, folder=folder, cache=cache),
+            folder=folder,
+            source=source,
+            relatives=members,
+        )
     return Family(
         name=folder.resolve().name,
         folder=folder,
-        records={**listing.records, **own},
-        files={**listed, **{model: folder / model for model in own}},
+        members=members,
         listing=dataclasses.replace(listing, sources=sources),
     )
+
+
+def _path(model: str, source: Source | None, *, folder: Path, cache: Path) -> Path:
+    if source is None:
+        return folder / model
+    return (cache if source.is_remote else folder) / source.file
 
 
 def _cache_name(folder: Path) -> str:

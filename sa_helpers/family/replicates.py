@@ -6,7 +6,7 @@ not be kept: their record holds what the chapters measure, on fixed seeds of z, 
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from numpy import ndarray
 from sa_helpers import checkpoints
 from sa_helpers.alignment import image_changes, latent_distances
 from sa_helpers.blending import COMPONENTS, reset_component, weight_change
-from sa_helpers.channels.survey import save_survey, survey_channels, with_provenance
-from sa_helpers.checkpoints import CheckpointError, save_arrays
+from sa_helpers.channels.survey import SURVEYS, survey_channels, with_record
+from sa_helpers.checkpoints import ArrayKind, CheckpointError
 from sa_helpers.command_line import add_num_threads, positive_int, refuse, use_num_threads
-from sa_helpers.family.companions import Readers
+from sa_helpers.family.readers import Readers
 from sa_helpers.family.surveying import TRUNCATION_PSI
 from sa_helpers.finetuning.quality import measure_quality
 from sa_helpers.finetuning.rebuild import MODELS
@@ -105,10 +105,10 @@ def measure_run(run: Path, target: Path, options: argparse.Namespace) -> Path:
         attributes=readers.attributes,
         truncation_psi=TRUNCATION_PSI,
     )
-    provenance = {"model": run.name, "sha256": finished.sha256}
-    save_survey(target.with_name(f"{run.name}_channels.npz"), with_provenance(survey, **provenance))
+    belongs = {"model": run.name, "model_sha256": finished.sha256}
+    SURVEYS.save(target.with_name(f"{run.name}_channels.npz"), with_record(survey, **belongs))
     meaning: dict[str, Any] = {
-        **provenance,
+        **belongs,
         "parent": {"name": options.parent.name, "sha256": parent.sha256},
         "readers": readers.domain,
         "settings": finished.record["settings"],
@@ -123,7 +123,7 @@ def measure_run(run: Path, target: Path, options: argparse.Namespace) -> Path:
             reader=readers.attributes,
         ),
     }
-    return save_arrays(target, arrays, meaning=meaning)
+    return TRAININGS.save(target, (meaning, arrays))
 
 
 def _snapshots(run: Path) -> Iterator[tuple[float, Generator]]:
@@ -152,20 +152,22 @@ def _measure(
     return {name: values.astype(np.float32) for name, values in arrays.items()}
 
 
-def read_record(path: Path) -> tuple[dict[str, Any], Arrays]:
-    """Read what `measure_run` wrote: the meaning, and the arrays by name.
-
-    Raises:
-        CheckpointError: A missing or damaged file, or one of another kind.
-    """
-    remedy = "Make it with `python -m sa_helpers.family.replicates`."
-    return checkpoints.load_arrays(path, make=_made, kind="record of a training", remedy=remedy)
-
-
-def _made(meaning: dict[str, Any], arrays: Any) -> tuple[dict[str, Any], Arrays]:
+def _put_together(
+    arrays: Mapping[str, ndarray], meaning: dict[str, Any]
+) -> tuple[dict[str, Any], Arrays]:
     if "num_compared" not in meaning:
         raise CheckpointError("it lacks num_compared")
-    return meaning, {name: arrays[name] for name in arrays.files if name != "meaning"}
+    return meaning, {name: arrays[name] for name in arrays if name != "meaning"}
+
+
+TRAININGS: ArrayKind[tuple[dict[str, Any], Arrays]] = ArrayKind(
+    name="record of a training",
+    take_apart=lambda training: (training[1], training[0]),
+    put_together=_put_together,
+    record_of=lambda training: training[0],
+    remedy="Make it with `python -m sa_helpers.family.replicates`.",
+)
+"""What `measure_run` writes: the meaning, and the arrays by name."""
 
 
 if __name__ == "__main__":

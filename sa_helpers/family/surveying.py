@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sa_helpers.channels.survey import ChannelSurvey, save_survey, survey_channels, with_provenance
+from sa_helpers.channels.survey import SURVEYS, ChannelSurvey, survey_channels, with_record
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.editing.scales import (
     FACTORS,
@@ -13,13 +13,12 @@ from sa_helpers.editing.scales import (
     MIN_KNOWN,
     MIN_SPAN,
     MIN_WHOLE,
+    SCALES,
     Scales,
     measure_scales,
-    save_scales,
 )
 from sa_helpers.editing.scales import TRUNCATION_PSI as SCALES_PSI
-from sa_helpers.family.companions import scales_path, survey_path
-from sa_helpers.family.members import Family
+from sa_helpers.family import Family, Member
 from sa_helpers.recognition import AttributeNetwork
 
 TRUNCATION_PSI = 0.7
@@ -37,14 +36,15 @@ def survey_model(models: Family, name: str, seeds: Sequence[int]) -> ChannelSurv
         ValueError: No such model, or one of no domain of the clay world.
         CheckpointError: There is no segmenter for its domain, or a reader is damaged.
     """
+    member = models[name]
     survey = survey_channels(
-        models.model(name),
+        member.generator,
         seeds,
-        segmenter=models.readers(name).segmenter,
-        attributes=_attributes(models, name),
+        segmenter=member.readers.segmenter,
+        attributes=_attributes(member),
         truncation_psi=TRUNCATION_PSI,
     )
-    return with_provenance(survey, model=name, sha256=models.sha256(name))
+    return with_record(survey, model=name, model_sha256=member.sha256)
 
 
 def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) -> list[Path]:
@@ -55,10 +55,10 @@ def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) ->
     """
     paths = []
     for name in names:
-        path = survey_path(models.folder, name)
-        if not _is_current(models, name, seeds):
-            save_survey(path, survey_model(models, name, seeds))
-        paths.append(path)
+        member = models[name]
+        if not _is_current(member, seeds):
+            SURVEYS.save(member.survey_path, survey_model(models, name, seeds))
+        paths.append(member.survey_path)
     return paths
 
 
@@ -72,13 +72,13 @@ def scale_family(models: Family) -> Path:
         ValueError: No readers for the parent's domain.
         CheckpointError: A reader is damaged.
     """
-    name = models.parent_name
-    readers = models.readers(name)
+    parent = models.parent
+    readers = parent.readers
     factors = [factor for factor in FACTORS if factor in readers.well_read()]
-    found = measure_scales(models.parent, readers.attributes, readers.segmenter, factors)
-    provenance = {
-        "model": name,
-        "sha256": models.sha256(name),
+    found = measure_scales(parent.generator, readers.attributes, readers.segmenter, factors)
+    record = {
+        "model": parent.name,
+        "model_sha256": parent.sha256,
         "labelled_seeds": list(LABELLED_SEEDS),
         "measured_seeds": list(MEASURED_SEEDS),
         "truncation_psi": SCALES_PSI,
@@ -88,22 +88,21 @@ def scale_family(models: Family) -> Path:
         "min_span": MIN_SPAN,
         "command": f"python -m sa_helpers.family scale {models.name}",
     }
-    return save_scales(scales_path(models.folder, name), Scales(found, provenance))
+    return SCALES.save(parent.scales_path, Scales(found, record))
 
 
-def _attributes(models: Family, name: str) -> AttributeNetwork | None:
-    readers = models.readers(name)
+def _attributes(member: Member) -> AttributeNetwork | None:
+    readers = member.readers
     return readers.attributes if readers.can_read_factors else None
 
 
-def _is_current(models: Family, name: str, seeds: Sequence[int]) -> bool:
+def _is_current(member: Member, seeds: Sequence[int]) -> bool:
     try:
-        survey = models.survey(name)
+        survey = member.survey
     except CheckpointError:
         return False
-    provenance = survey.provenance
     return (
-        bool(survey.factors) == models.readers(name).can_read_factors
-        and provenance["seeds"] == list(seeds)
-        and provenance["truncation_psi"] == TRUNCATION_PSI
+        bool(survey.factors) == member.readers.can_read_factors
+        and survey.record["seeds"] == list(seeds)
+        and survey.record["truncation_psi"] == TRUNCATION_PSI
     )

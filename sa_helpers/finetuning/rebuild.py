@@ -17,7 +17,7 @@ from sa_helpers.command_line import add_num_threads, refuse
 from sa_helpers.finetuning.command_line import main as train
 from sa_helpers.finetuning.quality import measure_quality
 from sa_helpers.finetuning.recipes import Recipe, in_order, read_recipes
-from sa_helpers.recognition import AttributeNetwork, load_reader
+from sa_helpers.recognition import READERS, AttributeNetwork
 from sa_helpers.runtime import remove_abandoned, staging
 
 MODELS = Path(__file__).parent.parent / "models"
@@ -213,7 +213,7 @@ def reader_of(domain: str, family: Path) -> AttributeNetwork | None:
     path = family / "readers" / f"{domain}.safetensors"
     if not path.exists():
         return None
-    reader, _ = load_reader(path)
+    reader, _ = READERS.load(path)
     return reader if isinstance(reader, AttributeNetwork) else None
 
 

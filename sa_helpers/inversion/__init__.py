@@ -4,7 +4,7 @@ By optimisation, by an encoder, or by optimisation that begins with what an enco
 does all three. `python -m sa_helpers.inversion` trains encoders.
 """
 
-from sa_helpers.inversion.adapted_encoder import AdaptedEncoder
+from sa_helpers.inversion.adapted_encoder import ENCODERS, AdaptedEncoder, encoders
 from sa_helpers.inversion.encoder_training import (
     EncoderSettings,
     reconstruction_errors,
@@ -13,10 +13,11 @@ from sa_helpers.inversion.encoder_training import (
 from sa_helpers.inversion.encoding import ImageEncoder, encode
 from sa_helpers.inversion.latent_encoder import LatentEncoder, LatentEncoderConfig
 from sa_helpers.inversion.optimisation import METHODS, Inversion, InversionSettings, invert
-from sa_helpers.inversion.searching import FoundLatents, load_latents, save_latents, search_many
-from sa_helpers.inversion.storage import load_encoder, save_encoder
+from sa_helpers.inversion.searching import FOUND_LATENTS, FoundLatents, search_many
 
 __all__ = [
+    "ENCODERS",
+    "FOUND_LATENTS",
     "METHODS",
     "AdaptedEncoder",
     "EncoderSettings",
@@ -27,12 +28,9 @@ __all__ = [
     "LatentEncoder",
     "LatentEncoderConfig",
     "encode",
+    "encoders",
     "invert",
-    "load_encoder",
-    "load_latents",
     "reconstruction_errors",
-    "save_encoder",
-    "save_latents",
     "search_many",
     "train_encoder",
 ]

@@ -22,13 +22,13 @@ from sa_helpers.command_line import (
     use_num_threads,
 )
 from sa_helpers.inversion import searching
+from sa_helpers.inversion.adapted_encoder import ENCODERS, encoders
 from sa_helpers.inversion.encoder_training import (
     EncoderSettings,
     reconstruction_errors,
     train_encoder,
 )
 from sa_helpers.inversion.latent_encoder import LatentEncoder
-from sa_helpers.inversion.storage import load_encoder, save_encoder
 from sa_helpers.latents import SPACES
 
 HELD_OUT_SEED = 2_000_000
@@ -110,7 +110,8 @@ def _train(options: argparse.Namespace, *, command: str) -> Path:
     name = options.model.parent.name if options.model.stem == "model" else options.model.stem
     record: dict[str, Any] = {
         "command": command,
-        "model": {"name": name, "sha256": loaded.sha256},
+        "model": name,
+        "model_sha256": loaded.sha256,
         "domain": options.domain,
         "settings": dataclasses.asdict(settings),
         "num_threads": torch.get_num_threads(),
@@ -127,7 +128,7 @@ def _train(options: argparse.Namespace, *, command: str) -> Path:
     for space, row in record["held_out"].items():
         print(space, row)
     origin_name = options.origin.stem if settings.rank else None
-    return save_encoder(options.path, encoder, record=record, origin=origin_name)
+    return encoders(origin=origin_name).save(options.path, encoder, record=record)
 
 
 def _origin(options: argparse.Namespace, *, rank: int) -> LatentEncoder | None:
@@ -137,7 +138,7 @@ def _origin(options: argparse.Namespace, *, rank: int) -> LatentEncoder | None:
         raise ValueError("A change of low rank needs an encoder to start from: name it, --origin.")
     if rank and (origin.parent != path.parent or origin == path):
         raise ValueError(f"A change of {origin.name} has to be another file beside it, not {path}.")
-    return load_encoder(origin)[0] if origin else None
+    return ENCODERS.load(origin)[0] if origin else None
 
 
 def _render(options: argparse.Namespace, seeds: Sequence[int], size: int) -> np.ndarray:

@@ -128,7 +128,7 @@ def invert(
         space: "z", "z_plus", "w" or "w_plus".
         method: "optimise" searches, "encoder" takes what an encoder says, "encoder_then_optimise"
             searches from there.
-        encoder: Of this generator, for the methods that need one: `Family.encoder` has it.
+        encoder: Of this generator, for the methods that need one: `Member.encoder` has it.
         settings: None takes the defaults.
         start: Latents of the space for "optimise" to begin with; None leaves it to the settings.
         seeds: Of the latent noise, one an image; None takes 0, 1, 2, ….

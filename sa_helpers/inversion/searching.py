@@ -101,8 +101,7 @@ def search_many(
     )
 
 
-def save_latents(path: Path, found: FoundLatents) -> Path:
-    """Write latents in half precision as a NumPy archive, whole or not at all."""
+def _take_apart(found: FoundLatents) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     meaning = {
         "space": found.space,
         "seeds": list(found.seeds),
@@ -113,29 +112,28 @@ def save_latents(path: Path, found: FoundLatents) -> Path:
         "latents": found.latents.numpy().astype(np.float16),
         "distances": found.distances.numpy(),
     }
-    return checkpoints.save_arrays(path, arrays, meaning=meaning)
+    return arrays, meaning
 
 
-def load_latents(path: Path) -> FoundLatents:
-    """Read what `save_latents` wrote.
-
-    Raises:
-        CheckpointError: A missing or damaged file, or one of another kind.
-    """
-    kind = "file of latents that searches found"
-    remedy = "Make it with `python -m sa_helpers.inversion search`."
-    return checkpoints.load_arrays(path, make=_made, kind=kind, remedy=remedy)
-
-
-def _made(meaning: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> FoundLatents:
+def _put_together(arrays: Mapping[str, np.ndarray], meaning: dict[str, Any]) -> FoundLatents:
     return FoundLatents(
         torch.from_numpy(arrays["latents"].astype(np.float32)),
         torch.from_numpy(arrays["distances"]),
         meaning["space"],
         tuple(meaning["seeds"]),
         InversionSettings(**meaning["settings"]),
-        meaning["record"],
+        checkpoints.with_model_sha256(meaning["record"]),
     )
+
+
+FOUND_LATENTS: checkpoints.ArrayKind[FoundLatents] = checkpoints.ArrayKind(
+    name="file of latents that searches found",
+    take_apart=_take_apart,
+    put_together=_put_together,
+    remedy="Make it with "
+    "`python -m sa_helpers.inversion search {path} MODEL DOMAIN --space {name}`.",
+)
+"""Found latents as files, in half precision."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -164,4 +162,4 @@ def run(options: argparse.Namespace) -> Path:
         report=lambda line: print(line, flush=True),
     )
     found.record["model_sha256"] = loaded.sha256
-    return save_latents(options.path, found)
+    return FOUND_LATENTS.save(options.path, found)

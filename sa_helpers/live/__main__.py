@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sa_helpers.family import family
+from sa_helpers.family import open_family
 from sa_helpers.live.manifest import write_app_data
 
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--family", help="a known family or a folder (default: SA_FAMILY, or clay)")
     options = parser.parse_args(arguments)
     try:
-        print(write_app_data(family(options.family), options.folder))
+        print(write_app_data(open_family(options.family), options.folder))
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

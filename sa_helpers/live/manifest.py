@@ -15,7 +15,7 @@ from safetensors.torch import save
 from sa_helpers import networks
 from sa_helpers.channels import NO_REGION
 from sa_helpers.editing import channel_sigmas
-from sa_helpers.family import Family
+from sa_helpers.family import Family, Member
 from sa_helpers.images import encode_jpeg, resize, to_uint8
 from sa_helpers.latents import w_plus_from_seeds
 from sa_helpers.live import graph
@@ -46,16 +46,17 @@ def write_app_data(models: Family, folder: Path) -> Path:
         ValueError: A model that pages cannot run.
         CheckpointError: Something that belongs to the parent is missing, damaged or outdated.
     """
-    rows = [_model(models, name, folder) for name in models.names]
+    members = [models[name] for name in models.names]
+    rows = [_model(member, folder) for member in members]
     architectures = {}
-    for name in models.names:
-        config = models.model(name).config
+    for member in members:
+        config = member.generator.config
         if (key := architecture_key(config)) not in architectures:
             architectures[key] = _architecture(config, graph_path(folder, config))
     manifest = {
         "schema": SCHEMA,
         "family": models.name,
-        "parent": models.parent_name,
+        "parent": models.parent.name,
         "models": rows,
         "architectures": architectures,
         "directions": _directions(models),
@@ -118,24 +119,24 @@ def _architecture(config: GeneratorConfig, path: Path) -> dict[str, Any]:
     }
 
 
-def _model(models: Family, name: str, folder: Path) -> dict[str, Any]:
-    generator = models.model(name)
+def _model(member: Member, folder: Path) -> dict[str, Any]:
+    name, generator = member.name, member.generator
     graph.require_no_noise(generator, name=name)
     with replacing(folder / "stills" / f"{name}.jpg") as stream:
         stream.write(_still(generator))
     snapshots = [
         {"ref": f"{name}@{kimg:g}", "kimg": kimg, **_copy_weights(path, folder, f"{name}-{kimg:g}")}
-        for kimg, path in models.snapshot_paths(name)
+        for kimg, path in member.snapshot_paths
     ]
     return {
         "name": name,
         "label": name.replace("_", " "),
-        "parent": models.parent_of(name),
+        "parent": member.parent and member.parent.name,
         "architecture": architecture_key(generator.config),
-        "sha256": models.sha256(name),
-        "kimg": float(models.record(name).get("kimg") or 0),
+        "sha256": member.sha256,
+        "kimg": float(member.record.get("kimg") or 0),
         "snapshots": snapshots,
-        **_copy_weights(models.path(name).with_suffix(".safetensors"), folder, name),
+        **_copy_weights(member.path.with_suffix(".safetensors"), folder, name),
     }
 
 
@@ -174,19 +175,19 @@ def _directions(models: Family) -> list[dict[str, Any]]:
             "reach": [float(f"{end:.2g}") for end in row.reach],
             "vector": [float(f"{value:.7g}") for value in row.direction.vector.tolist()],
         }
-        for name, row in models.scales().directions.items()
+        for name, row in models.scales.directions.items()
     ]
 
 
 def _channels(models: Family) -> list[dict[str, Any]]:
     """All style channels of the parent, with what its survey says of those that make features."""
-    survey = models.survey(models.parent_name)
+    survey, parent = models.parent.survey, models.parent.generator
     regions = dict(zip(survey.found.names, survey.found.localized(), strict=True))
     factors = [_strongest(survey.factors, row) for row in survey.effects]
     strongest = dict(zip(survey.found.names, factors, strict=True))
-    sigmas = channel_sigmas(models.parent, SIGMA_SEEDS, truncation_psi=SIGMA_PSI).tolist()
+    sigmas = channel_sigmas(parent, SIGMA_SEEDS, truncation_psi=SIGMA_PSI).tolist()
     rows = []
-    for name, sigma in zip(models.parent.synthesis.style_space.names, sigmas, strict=True):
+    for name, sigma in zip(parent.synthesis.style_space.names, sigmas, strict=True):
         region = regions.get(name, NO_REGION)
         rows.append(
             {

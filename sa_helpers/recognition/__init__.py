@@ -9,15 +9,16 @@ installed.
 
 from sa_helpers.recognition.attribute_network import IMG_RESOLUTION, AttributeNetwork
 from sa_helpers.recognition.coding import FactorCoding
+from sa_helpers.recognition.readers import READERS
 from sa_helpers.recognition.scores import factor_scores, region_ious
 from sa_helpers.recognition.segmenter import Segmenter
-from sa_helpers.recognition.storage import load_reader, save_reader
 from sa_helpers.recognition.text import TextReader, TextUnavailableError
 from sa_helpers.recognition.training import ReaderSettings, train_attributes, train_segmenter
 from sa_helpers.recognition.views import VIEWS, put_right
 
 __all__ = [
     "IMG_RESOLUTION",
+    "READERS",
     "VIEWS",
     "AttributeNetwork",
     "FactorCoding",
@@ -26,10 +27,8 @@ __all__ = [
     "TextReader",
     "TextUnavailableError",
     "factor_scores",
-    "load_reader",
     "put_right",
     "region_ious",
-    "save_reader",
     "train_attributes",
     "train_segmenter",
 ]

@@ -19,9 +19,9 @@ from sa_helpers.command_line import (
     use_num_threads,
 )
 from sa_helpers.recognition.attribute_network import AttributeNetwork
+from sa_helpers.recognition.readers import READERS
 from sa_helpers.recognition.scores import factor_scores, region_ious
 from sa_helpers.recognition.segmenter import Segmenter
-from sa_helpers.recognition.storage import save_reader
 from sa_helpers.recognition.training import ReaderSettings, train_attributes, train_segmenter
 
 HELD_OUT_SEED = 2_000_000
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "num_held_out": options.num_held_out,
         "scores": scores,
     }
-    print(f"stored: {save_reader(options.path, network, record=record)}")
+    print(f"stored: {READERS.save(options.path, network, record=record)}")
     return 0
 
 

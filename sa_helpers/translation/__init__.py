@@ -11,19 +11,17 @@ from sa_helpers.translation.latents import (
     switch_layer_of,
     translate,
 )
-from sa_helpers.translation.storage import load_translator, save_translator
 from sa_helpers.translation.training import CutSettings, CutTrainer, train_translator
-from sa_helpers.translation.translator import Translator, TranslatorConfig
+from sa_helpers.translation.translator import TRANSLATORS, Translator, TranslatorConfig
 
 __all__ = [
+    "TRANSLATORS",
     "CutSettings",
     "CutTrainer",
     "Translation",
     "Translator",
     "TranslatorConfig",
-    "load_translator",
     "mix_with_reference",
-    "save_translator",
     "switch_layer_of",
     "train_translator",
     "translate",

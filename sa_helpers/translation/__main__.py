@@ -20,8 +20,8 @@ from sa_helpers.command_line import (
     use_num_threads,
 )
 from sa_helpers.finetuning import clay_images
-from sa_helpers.translation.storage import save_translator
 from sa_helpers.translation.training import CutSettings, train_translator
+from sa_helpers.translation.translator import TRANSLATORS
 
 _IMG_RESOLUTION = 128
 _DESCRIPTION = """
@@ -91,7 +91,7 @@ def _train(options: argparse.Namespace, *, command: str) -> Path:
         "num_threads": torch.get_num_threads(),
         "last_session_sec": round(time.monotonic() - started, 1),
     }
-    path = save_translator(options.path, translator, record=record)
+    path = TRANSLATORS.save(options.path, translator, record=record)
     state_path.unlink(missing_ok=True)
     return path
 

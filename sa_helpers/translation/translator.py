@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sa_helpers.checkpoints import NetworkKind
+
 
 @dataclass(frozen=True, kw_only=True)
 class TranslatorConfig:
@@ -102,6 +104,16 @@ class Translator(nn.Module):
             if index < 3 or index == last:
                 kept.append(hidden)
         return kept
+
+
+TRANSLATORS: NetworkKind[Translator] = NetworkKind(
+    name="translator",
+    describe=lambda translator, _: {"config": translator.config.to_dict()},
+    build=lambda meaning, _: Translator(TranslatorConfig.from_dict(meaning["config"])),
+    remedy="Copy it again, or train it with "
+    "`python -m sa_helpers.translation {path} SOURCE TARGET`.",
+)
+"""Translators as files; their record tells between which domains, and how they were trained."""
 
 
 class PatchDiscriminator(nn.Sequential):
