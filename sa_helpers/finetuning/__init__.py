@@ -1,7 +1,7 @@
 """Training and fine-tuning: losses, adaptive augmentation, trainer, runs, command line."""
 
 from sa_helpers.finetuning.augmentation import adjust_probability, augment
-from sa_helpers.finetuning.children import Judgement, child_trainer, judge, train_until
+from sa_helpers.finetuning.children import Judgement, child_trainer, finetune, judge, train_until
 from sa_helpers.finetuning.data import TrainingImages, clay_images, folder_images
 from sa_helpers.finetuning.emoji import FLUENT_EMOJI
 from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
@@ -24,6 +24,7 @@ __all__ = [
     "augment",
     "child_trainer",
     "clay_images",
+    "finetune",
     "folder_images",
     "grow",
     "judge",
