@@ -55,6 +55,13 @@ def bootstrap(
     Raises:
         ValueError: Fewer than two samples, samples not finite, or `confidence` out of range.
 
+    Example:
+        >>> import sa_helpers as sa
+        >>> before, after = [0.31, 0.42, 0.38, 0.35], [0.36, 0.49, 0.40, 0.42]
+        >>> change = sa.bootstrap([b - a for a, b in zip(before, after)])
+        >>> change.low > 0
+        True
+
     Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, Chapter 13.
     """
     values = np.asarray(samples, dtype=np.float64)

@@ -87,6 +87,15 @@ def image_table(
 
     Raises:
         ValueError: No rows, rows of different shapes, or not one label a column.
+
+    Example:
+        >>> import sa_helpers as sa
+        >>> models = sa.open_family("clay")
+        >>> rows = {
+        ...     name: sa.images_from_seeds(models[name].generator, [22, 23], truncation_psi=0.7)
+        ...     for name in ("human", "dog")
+        ... }
+        >>> figure = sa.image_table(rows, column_labels=["seed 22", "seed 23"])
     """
     row_labels = list(rows) if isinstance(rows, Mapping) else []
     arrays = [_to_arrays(row) for row in _unlabelled(rows)]

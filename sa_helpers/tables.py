@@ -50,6 +50,13 @@ def table(columns: Mapping[str, Sequence[object]], *, spec: str = ".2f") -> Tabl
 
     Raises:
         ValueError: The columns have different lengths.
+
+    Example:
+        >>> import sa_helpers as sa
+        >>> sa.table({"model": ["toon", "dog"], "distance": [0.214, 0.4]})
+        model  distance
+        toon   0.21
+        dog    0.40
     """
     lengths = {heading: len(cells) for heading, cells in columns.items()}
     if len(set(lengths.values())) != 1:

@@ -27,7 +27,7 @@ def _reset_peak() -> None:
 def _answer(path: Path) -> tuple[str, str]:
     """What comes of a file: opened and drawn from, refused, or an exception that should not be."""
     outcome = "opened"
-    for read in (checkpoints.describe, checkpoints.load):
+    for read in (checkpoints.describe, checkpoints.load_model):
         try:
             read(path)
         except checkpoints.CheckpointError as error:

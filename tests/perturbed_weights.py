@@ -65,7 +65,7 @@ def _change_arrays(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _install() -> None:
     """Take the place of the functions through which all shipped weights come."""
-    checkpoints.load = _after(checkpoints.load, _change_model)
+    checkpoints.load_model = _after(checkpoints.load_model, _change_model)
     artefacts._load_network = _after(artefacts._load_network, _change_network)
     for room in (features, perceptual):
         packaged = room.load_packaged_weights

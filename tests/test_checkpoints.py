@@ -17,7 +17,7 @@ from sa_helpers.checkpoints import (
     NetworkKind,
     convert,
     describe,
-    load,
+    load_model,
     read_record,
     save_model,
 )
@@ -83,7 +83,7 @@ def as_two_files(path: Path) -> None:
 def test_round_trip_is_exact_in_float32(tmp_path):
     generator, discriminator = make_networks()
     save_model(tmp_path / "m", generator, discriminator, record=RECORD, dtype=torch.float32)
-    loaded = load(tmp_path / "m")
+    loaded = load_model(tmp_path / "m")
     assert loaded.record == RECORD
     assert loaded.generator.config == generator.config
     assert not loaded.generator.training
@@ -96,7 +96,7 @@ def test_half_precision_is_the_default_and_close(saved):
     generator, _ = make_networks()
     assert {t.dtype for t in load_file(f"{saved}.safetensors").values()} == {torch.float16}
     z = torch.randn(2, 4)
-    loaded = load(saved).generator
+    loaded = load_model(saved).generator
     assert loaded.mapping.fc0.weight.dtype == torch.float32
     torch.testing.assert_close(
         loaded(z, truncation_psi=1.0), generator(z, truncation_psi=1.0), atol=0.01, rtol=0.01
@@ -105,7 +105,7 @@ def test_half_precision_is_the_default_and_close(saved):
 
 def test_a_generator_alone(tmp_path):
     save_model(tmp_path / "new" / "alone", make_networks()[0], record={})
-    assert load(tmp_path / "new" / "alone.safetensors").discriminator is None
+    assert load_model(tmp_path / "new" / "alone.safetensors").discriminator is None
 
 
 def test_dots_in_names_and_no_leftovers(tmp_path):
@@ -113,12 +113,12 @@ def test_dots_in_names_and_no_leftovers(tmp_path):
     assert written == tmp_path / "dog-1.5kimg.safetensors"
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == ["dog-1.5kimg.safetensors"]
-    assert load(tmp_path / "dog-1.5kimg").record == {}
+    assert load_model(tmp_path / "dog-1.5kimg").record == {}
 
 
 def test_loading_leaves_random_numbers_alone(saved):
     before = torch.random.get_rng_state()
-    load(saved)
+    load_model(saved)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
@@ -136,7 +136,7 @@ def test_a_failed_save_keeps_the_old_files(saved):
     with pytest.raises(CheckpointError, match="cannot become JSON"):
         save_model(saved, make_networks()[0], record={"loss": float("nan")})
     assert Path(f"{saved}.safetensors").read_bytes() == before
-    assert load(saved).record == RECORD
+    assert load_model(saved).record == RECORD
 
 
 def test_a_save_that_is_stopped_leaves_the_old_model(saved, monkeypatch):
@@ -155,7 +155,7 @@ def test_a_save_that_is_stopped_leaves_the_old_model(saved, monkeypatch):
             write()
         assert [file.name for file in saved.parent.iterdir()] == ["tiny.safetensors"]
         assert Path(f"{saved}.safetensors").read_bytes() == before
-    assert load(saved).record == RECORD
+    assert load_model(saved).record == RECORD
 
 
 class TestModelsOfTwoFiles:
@@ -163,9 +163,9 @@ class TestModelsOfTwoFiles:
 
     @pytest.mark.parametrize("ending", ["", ".json", ".safetensors"])
     def test_they_open_by_each_of_their_names(self, saved, ending):
-        before = load(saved)
+        before = load_model(saved)
         as_two_files(saved)
-        model = load(f"{saved}{ending}")
+        model = load_model(f"{saved}{ending}")
         assert (model.record, model.description.format) == (RECORD, "safetensors with JSON")
         assert read_record(saved) == RECORD
         for name, value in before.generator.state_dict().items():
@@ -176,7 +176,7 @@ class TestModelsOfTwoFiles:
         as_two_files(saved)
         saved.with_suffix(ending).unlink()
         with pytest.raises(CheckpointError, match=r"tiny.*(same name|cannot be read)"):
-            load(saved)
+            load_model(saved)
 
     def test_a_json_of_other_weights(self, saved):
         as_two_files(saved)
@@ -185,23 +185,23 @@ class TestModelsOfTwoFiles:
         content[-1] ^= 1
         file.write_bytes(content)
         with pytest.raises(CheckpointError, match="SHA-256"):
-            load(saved)
+            load_model(saved)
         file.write_bytes(content[:-100])
         with pytest.raises(CheckpointError, match="cut short"):
-            load(saved)
+            load_model(saved)
 
     def test_saving_over_them_leaves_one_file(self, saved):
         as_two_files(saved)
         save_model(saved, make_networks()[0], record={"name": "new"})
         assert [file.name for file in saved.parent.iterdir()] == ["tiny.safetensors"]
-        assert load(saved).record == {"name": "new"}
+        assert load_model(saved).record == {"name": "new"}
 
     def test_a_json_that_was_left_over_changes_nothing(self, saved):
         one = Path(f"{saved}.safetensors").read_bytes()
         as_two_files(saved)
         Path(f"{saved}.safetensors").write_bytes(one)
         saved.with_suffix(".json").write_text("{}")
-        assert load(saved).record == RECORD
+        assert load_model(saved).record == RECORD
 
     def test_a_json_of_somebody_else_stays(self, saved):
         saved.with_suffix(".json").write_text('{"schema_version": 3}')
@@ -211,7 +211,7 @@ class TestModelsOfTwoFiles:
 
 def test_other_libraries_read_the_weights(saved):
     tensors = load_file(f"{saved}.safetensors")
-    weight = load(saved).generator.mapping.fc0.weight
+    weight = load_model(saved).generator.mapping.fc0.weight
     assert torch.equal(tensors["generator.mapping.fc0.weight"].float(), weight)
 
 
@@ -225,26 +225,26 @@ def test_the_digest_is_of_settings_and_weights(saved):
         changed[position] ^= 1
         file.write_bytes(changed)
         with pytest.raises(CheckpointError, match=r"tiny.*SHA-256"):
-            load(saved)
+            load_model(saved)
 
 
 def test_truncated_weights(saved):
     file = saved.with_suffix(".safetensors")
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="cut short"):
-        load(saved)
+        load_model(saved)
 
 
 def test_no_safetensors_inside(saved):
     saved.with_suffix(".safetensors").write_bytes(b"not weights at all")
     with pytest.raises(CheckpointError, match=r"begins with b'not "):
-        load(saved)
+        load_model(saved)
 
 
 def test_nan_in_the_weights(saved):
     edit_weights(saved, lambda tensors: tensors["generator.mapping.w_avg"].fill_(torch.nan))
     with pytest.raises(CheckpointError, match=r"mapping\.w_avg holds NaN"):
-        load(saved)
+        load_model(saved)
 
 
 def test_missing_and_unknown_tensors(saved):
@@ -253,13 +253,13 @@ def test_missing_and_unknown_tensors(saved):
 
     edit_weights(saved, rename)
     with pytest.raises(CheckpointError, match=r"out\.bias is missing; b4\.extra is unknown"):
-        load(saved)
+        load_model(saved)
 
 
 def test_tensors_of_no_network(saved):
     edit_weights(saved, lambda tensors: tensors.update(other=torch.zeros(1)))
     with pytest.raises(CheckpointError, match=r"no network: other"):
-        load(saved)
+        load_model(saved)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_tensors_of_no_network(saved):
 def test_wrong_descriptions(saved, changes, words):
     edit_description(saved, **changes)
     with pytest.raises(CheckpointError, match=words):
-        load(saved)
+        load_model(saved)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ _shared_folder = settings(
 def test_any_other_json_is_refused_clearly(saved, text):
     rewrite(saved, {}, text)
     with pytest.raises(CheckpointError, match=r"tiny\.safetensors"):
-        load(saved)
+        load_model(saved)
 
 
 @given(key=st.sampled_from(["generator", "discriminator", "weights"]), value=_json)
@@ -332,12 +332,12 @@ def test_any_other_section_is_refused_clearly(saved, key, value):
     edit_description(saved, **{key: value})
     try:
         if key == "discriminator" and value is None:
-            assert load(saved).discriminator is None
+            assert load_model(saved).discriminator is None
         elif key == "weights" and isinstance(value, dict):  # it tells the dtype alone
-            assert load(saved).record == RECORD
+            assert load_model(saved).record == RECORD
         else:
             with pytest.raises(CheckpointError):
-                load(saved)
+                load_model(saved)
     finally:
         saved.with_suffix(".safetensors").write_bytes(original)
 
@@ -353,14 +353,14 @@ def test_other_channel_counts_are_named(saved, resolution, num_channels):
     config["channels"] = {str(r): n for r, n in CHANNELS.items()} | {str(resolution): num_channels}
     edit_description(saved, generator=config)
     with pytest.raises(CheckpointError, match=r"has shape .*the config means"):
-        load(saved)
+        load_model(saved)
     saved.with_suffix(".safetensors").write_bytes(original)
 
 
 @pytest.mark.parametrize("parts", ["discriminator", ("discriminators",)])
 def test_unknown_parts_are_refused(tmp_path, parts):
     with pytest.raises(ValueError, match="expected some of"):
-        load(tmp_path / "model", parts=parts)
+        load_model(tmp_path / "model", parts=parts)
 
 
 class TestSmallNetworks:
@@ -379,7 +379,7 @@ class TestSmallNetworks:
         layer = network or nn.Linear(2, 3)
         return self.kind(columns).save(folder / "small.safetensors", layer, record={"n": 1})
 
-    def load(self, path: Path) -> nn.Linear:
+    def load_model(self, path: Path) -> nn.Linear:
         return self.kind().load(path)[0]
 
     @pytest.mark.parametrize("value", [torch.nan, torch.inf])
@@ -423,5 +423,5 @@ def test_our_own_faults_are_not_called_damage(saved, monkeypatch, place):
 
     monkeypatch.setattr(f"sa_helpers.networks.{place}", fail)
     with pytest.raises(RuntimeError, match="a fault of ours") as caught:
-        load(saved)
+        load_model(saved)
     assert not isinstance(caught.value, CheckpointError)

@@ -64,7 +64,7 @@ class TestChildren:
     @pytest.mark.slow
     def test_a_child_begins_as_its_parent(self, parent):
         trainer = tiny_trainer(parent)
-        loaded = checkpoints.load(parent).generator
+        loaded = checkpoints.load_model(parent).generator
         for name, value in train_until(trainer, 0).state_dict().items():
             assert torch.equal(value, loaded.state_dict()[name]), name
 

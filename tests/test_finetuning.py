@@ -20,7 +20,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from sa_helpers import clay, images
-from sa_helpers.checkpoints import load
+from sa_helpers.checkpoints import load_model
 from sa_helpers.datasets import TrainingImages, clay_images, folder_images
 from sa_helpers.finetuning import (
     Trainer,
@@ -589,13 +589,13 @@ def finished_run(tmp_path_factory, image_folder) -> Path:
 class TestRun:
     @pytest.mark.slow
     def test_a_run_leaves_model_record_sheets_and_snapshots(self, finished_run):
-        model = load(finished_run / "model")
+        model = load_model(finished_run / "model")
         assert model.discriminator is not None
         record = json.loads((finished_run / "record.json").read_text())
         assert record["kimg"] == 0.48
         assert [d["kimg"] for d in record["distance"]["curve"]] == [0.0, 0.4, 0.48]
         assert "efficientnet-lite0" in record["distance"]["name"].lower()
-        assert load(finished_run / "snapshots" / "0.16kimg").record["kimg"] == 0.16
+        assert load_model(finished_run / "snapshots" / "0.16kimg").record["kimg"] == 0.16
         assert len(list((finished_run / "sheets").glob("*.jpg"))) == 3
 
     @pytest.mark.slow

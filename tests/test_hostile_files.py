@@ -41,7 +41,7 @@ from pickle_assembler import (
     text,
 )
 
-from sa_helpers.checkpoints import CheckpointError, describe, load
+from sa_helpers.checkpoints import CheckpointError, describe
 
 pytestmark = pytest.mark.slow
 

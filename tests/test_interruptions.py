@@ -33,7 +33,7 @@ def content(folder: Path) -> dict:
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pt"):
         name = path.relative_to(folder).as_posix()
         if path.suffix == ".safetensors":
-            model = checkpoints.load(path)
+            model = checkpoints.load_model(path)
             found[name] = [without_wall_clock(model.record), digest(model.generator)]
         elif path.suffix == ".json":
             record = json.loads(path.read_text())
@@ -102,11 +102,11 @@ class TestConversion:
         seen = set()
         for moment in killing.moments(count, NUM_MOMENTS // 2):
             assert killing.run(tasks.convert, source, target, layout, moment=moment) is None
-            seen.add(tasks.value_of(checkpoints.load(target).generator))
+            seen.add(tasks.value_of(checkpoints.load_model(target).generator))
         assert 1.0 in seen
         assert seen <= {1.0, 2.0}
         killing.run(tasks.convert, source, target, layout)
-        assert tasks.value_of(checkpoints.load(target).generator) == 2.0
+        assert tasks.value_of(checkpoints.load_model(target).generator) == 2.0
         assert leftovers(tmp_path) == []
 
 

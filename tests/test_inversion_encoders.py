@@ -317,7 +317,7 @@ class TestFamily:
         assert not models["dog"].has_encoder
         with pytest.raises(CheckpointError, match=r'"dog".* has no encoder.*Train one'):
             _ = models["dog"].encoder
-        sha256 = checkpoints.load(zoo / "dog").sha256
+        sha256 = checkpoints.load_model(zoo / "dog").sha256
         record = {"model_sha256": sha256}
         path = ENCODERS.save(models["dog"].encoder_path, new_encoder(generator), record=record)
         assert models["dog"].has_encoder

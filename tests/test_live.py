@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from sa_helpers.blending import interpolate_weights
 from sa_helpers.channels import ChannelRegions
 from sa_helpers.channels.survey import SURVEYS, ChannelSurvey
-from sa_helpers.checkpoints import CheckpointError, load, save_model
+from sa_helpers.checkpoints import CheckpointError, load_model, save_model
 from sa_helpers.editing import Direction, channel_sigmas
 from sa_helpers.editing.scales import SCALES, ScaledDirection, Scales
 from sa_helpers.family import open_family
@@ -70,7 +70,7 @@ def error_of(generator: Generator, graph: Path) -> float:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 @torch.inference_mode()
 def test_the_graph_draws_what_torch_draws_for_every_shipped_model(path):
-    generator = load(path, parts=()).generator.float()
+    generator = load_model(path, parts=()).generator.float()
     assert error_of(generator, graph_of(generator.config)) < MAX_ERROR
 
 

@@ -13,7 +13,7 @@ from conditional_networks import (
 from published_files import make_pair, nvidia_pickle, rosinality_state
 from torch import Tensor
 
-from sa_helpers.checkpoints import CheckpointError, convert, describe, load, to_nvidia_state
+from sa_helpers.checkpoints import CheckpointError, convert, describe, load_model, to_nvidia_state
 from sa_helpers.checkpoints.__main__ import main
 from sa_helpers.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 
@@ -38,7 +38,7 @@ def latents() -> Tensor:
 @torch.no_grad()
 @pytest.mark.parametrize("class_index", [0, 3, NUM_CLASSES - 1])
 def test_images_and_logits_are_those_of_the_class(pair, path, class_index):
-    model, (generator, discriminator) = load(path, class_index=class_index), pair
+    model, (generator, discriminator) = load_model(path, class_index=class_index), pair
     z = latents()
     w = reference_w(generator, z, class_index)
     torch.testing.assert_close(model.generator.mapping(z), w, atol=1e-5, rtol=0.0)
@@ -51,7 +51,7 @@ def test_images_and_logits_are_those_of_the_class(pair, path, class_index):
 
 
 def test_classes_differ_and_the_mean_latent_is_common(path):
-    first, second = (load(path, class_index=index).generator for index in (0, 1))
+    first, second = (load_model(path, class_index=index).generator for index in (0, 1))
     with torch.no_grad():
         images = [network(latents(), truncation_psi=1.0) for network in (first, second)]
     assert (images[0] - images[1]).abs().max() > 0.01
@@ -59,7 +59,7 @@ def test_classes_differ_and_the_mean_latent_is_common(path):
 
 
 def test_the_folded_networks_are_of_the_usual_kind(path):
-    model = load(path, class_index=2)
+    model = load_model(path, class_index=2)
     assert (model.generator.config.z_dim, model.generator.mapping.fc0.weight.shape[1]) == (7, 7)
     assert set(model.generator.state_dict()) == set(Generator(model.generator.config).state_dict())
     styles = model.generator.synthesis.w_plus_to_s(torch.zeros(1, model.generator.num_ws, 7))
@@ -75,20 +75,20 @@ def test_the_description_says_so(path):
     assert "choose one of 5 classes" in str(plain)
     assert folded.settings["class_index"] == 2
     assert "class 2 of 5 was folded" in str(folded)
-    assert folded == load(path, class_index=2).description
+    assert folded == load_model(path, class_index=2).description
     assert plain.generator.z_dim == 7
 
 
 @pytest.mark.parametrize("class_index", [None, NUM_CLASSES, -1])
 def test_a_class_has_to_be_chosen_among_those_there_are(path, class_index):
     with pytest.raises(CheckpointError, match=r"class_index=0.*--class-index.*up to 4"):
-        load(path, class_index=class_index)
+        load_model(path, class_index=class_index)
 
 
 def test_other_models_have_no_class(tmp_path):
     path = nvidia_pickle(tmp_path / "n.pkl", *make_pair())
     with pytest.raises(CheckpointError, match="not class-conditional"):
-        load(path, class_index=0)
+        load_model(path, class_index=0)
 
 
 def test_the_command_line_converts_a_class(tmp_path, path, capsys):
@@ -97,7 +97,7 @@ def test_the_command_line_converts_a_class(tmp_path, path, capsys):
     assert main(["convert", str(path), str(tmp_path / "one")]) == 1
     assert "--class-index" in capsys.readouterr().err
     assert main(["convert", str(path), str(tmp_path / "one"), "--class-index", "1"]) == 0
-    again, model = load(tmp_path / "one"), load(path, class_index=1)
+    again, model = load_model(tmp_path / "one"), load_model(path, class_index=1)
     assert again.record["source"]["settings"]["class_index"] == 1
     with torch.no_grad():
         images = [m.generator(latents(), truncation_psi=0.5) for m in (again, model)]
@@ -108,7 +108,7 @@ def test_state_dicts_of_conditional_networks(tmp_path, pair, path):
     generator, discriminator = pair
     states = {"G_ema": to_nvidia_state(generator), "D": to_nvidia_state(discriminator)}
     torch.save(states, tmp_path / "s.pt")
-    model, expected = load(tmp_path / "s.pt", class_index=3), load(path, class_index=3)
+    model, expected = load_model(tmp_path / "s.pt", class_index=3), load_model(path, class_index=3)
     for part in ("generator", "discriminator"):
         state = getattr(expected, part).state_dict()
         for name, value in getattr(model, part).state_dict().items():
@@ -119,7 +119,7 @@ def test_a_conditional_network_without_its_embedding_is_no_network_of_larger_z(t
     generator, _ = conditional_pair()
     torch.save({"g_ema": rosinality_state(generator)}, tmp_path / "r.pt")
     with pytest.raises(CheckpointError, match="class-conditional network"):
-        load(tmp_path / "r.pt")
+        load_model(tmp_path / "r.pt")
 
 
 def coloured_pair(num_channels: int) -> tuple[Generator, Discriminator]:
@@ -140,7 +140,7 @@ def coloured_pair(num_channels: int) -> tuple[Generator, Discriminator]:
 def test_grey_and_transparent_networks_make_colours(tmp_path, num_channels):
     generator, discriminator = coloured_pair(num_channels)
     path = nvidia_pickle(tmp_path / "n.pkl", generator, discriminator)
-    model = load(path)
+    model = load_model(path)
     expected = generator(latents(), truncation_psi=1.0)
     images = model.generator(latents(), truncation_psi=1.0)
     theirs = expected.expand(-1, 3, -1, -1) if num_channels == 1 else expected[:, :3]
@@ -155,4 +155,4 @@ def test_grey_and_transparent_networks_make_colours(tmp_path, num_channels):
 
 def test_two_channels_are_refused(tmp_path):
     with pytest.raises(CheckpointError, match="2 channels"):
-        load(nvidia_pickle(tmp_path / "n.pkl", coloured_pair(2)[0]))
+        load_model(nvidia_pickle(tmp_path / "n.pkl", coloured_pair(2)[0]))

@@ -15,7 +15,7 @@ from foreign_weights import FIXTURES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sa_helpers.checkpoints import CheckpointError, convert, describe, export, load
+from sa_helpers.checkpoints import CheckpointError, convert, describe, export, load_model
 from sa_helpers.checkpoints.__main__ import main
 from sa_helpers.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 
@@ -32,7 +32,7 @@ class TestParity:
     @pytest.mark.slow
     @torch.no_grad()
     def test_nvidia_images_and_logits(self):
-        model, expected = load(NVIDIA), np.load(FIXTURES / "nvidia_ada_32.npz")
+        model, expected = load_model(NVIDIA), np.load(FIXTURES / "nvidia_ada_32.npz")
         z = torch.from_numpy(expected["z"])
         images = model.generator(z, truncation_psi=1.0)
         assert difference(images, expected["img_const_noise"]) < 1e-4
@@ -46,7 +46,7 @@ class TestParity:
     @torch.no_grad()
     @pytest.mark.parametrize("path", ROSINALITY, ids=lambda path: path.stem)
     def test_rosinality_images(self, path):
-        model, expected = load(path), np.load(FIXTURES / "rosinality_32.npz")
+        model, expected = load_model(path), np.load(FIXTURES / "rosinality_32.npz")
         z = torch.from_numpy(expected["z"])
         images = model.generator(z, truncation_psi=1.0)
         assert difference(images, expected["img_const_noise"]) < 1e-4
@@ -81,7 +81,7 @@ def pair() -> tuple[Generator, Discriminator]:
 class TestRoundTrips:
     @pytest.mark.parametrize("layout", ["nvidia", "rosinality"])
     def test_exported_networks_come_back_bit_by_bit(self, tmp_path, pair, layout):
-        again = load(export(tmp_path / "out.pt", *pair, layout=layout))
+        again = load_model(export(tmp_path / "out.pt", *pair, layout=layout))
         for before, after in zip(pair, (again.generator, again.discriminator), strict=True):
             assert after.config == before.config
             for name, value in before.state_dict().items():
@@ -90,12 +90,12 @@ class TestRoundTrips:
     @pytest.mark.slow
     @pytest.mark.parametrize("source", [NVIDIA, *ROSINALITY], ids=lambda path: path.stem)
     def test_every_format_goes_through_all_others_and_back(self, tmp_path, source):
-        first = load(source).generator
+        first = load_model(source).generator
         path: Path = source
         for step, layout in enumerate(("safetensors", "rosinality", "nvidia", "safetensors")):
             ending = "" if layout == "safetensors" else ".pt"
             path = convert(path, tmp_path / f"step{step}{ending}", layout=layout)
-        last = load(path).generator
+        last = load_model(path).generator
         assert last.config == first.config
         for name, value in first.state_dict().items():
             assert torch.equal(last.state_dict()[name], value), name
@@ -111,7 +111,7 @@ class TestRoundTrips:
         assert main(["describe", str(NVIDIA), "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["generator"]["img_resolution"] == 32
         assert main(["convert", str(NVIDIA), str(tmp_path / "mine"), "--parent", "ffhq"]) == 0
-        assert load(tmp_path / "mine").record["parent"]["name"] == "ffhq"
+        assert load_model(tmp_path / "mine").record["parent"]["name"] == "ffhq"
         assert main(["describe", str(tmp_path / "absent.pkl")]) == 1
         assert "absent.pkl" in capsys.readouterr().err
 
@@ -190,27 +190,27 @@ class TestHostileFiles:
         path = tmp_path / "given.pkl"
         path.write_bytes(pickle.dumps(Harmful(os.system, "true")))
         with pytest.raises(CheckpointError, match=r"posix\.system"):
-            load(path)
+            load_model(path)
 
     def test_weights_that_are_not_numbers(self, tmp_path):
         content = torch.load(ROSINALITY[0], weights_only=True)
         content["g_ema"]["conv1.conv.weight"][0, 0, 0, 0, 0] = float("nan")
         torch.save(content, tmp_path / "nan.pt")
         with pytest.raises(CheckpointError, match="NaN"):
-            load(tmp_path / "nan.pt")
+            load_model(tmp_path / "nan.pt")
 
     def test_a_weight_of_another_shape(self, tmp_path):
         content = torch.load(ROSINALITY[0], weights_only=True)
         content["g_ema"]["conv1.activate.bias"] = torch.zeros(7)
         torch.save(content, tmp_path / "odd.pt")
         with pytest.raises(CheckpointError):
-            load(tmp_path / "odd.pt")
+            load_model(tmp_path / "odd.pt")
 
     def test_a_zip_of_a_checkpoint(self, tmp_path):
         with zipfile.ZipFile(tmp_path / "given.zip", "w") as archive:
             archive.write(NVIDIA, "ffhq.pkl")
         with pytest.raises(CheckpointError):
-            load(tmp_path / "given.zip")
+            load_model(tmp_path / "given.zip")
 
 
 SOURCES = {path.name: path.read_bytes() for path in (NVIDIA, ROSINALITY[0])}
@@ -236,4 +236,4 @@ def test_mutated_files_load_or_are_refused_and_nothing_else(tmp_path, data, name
     path = tmp_path / "mutated.bin"
     path.write_bytes(content)
     with contextlib.suppress(CheckpointError):
-        load(path)
+        load_model(path)

@@ -39,7 +39,7 @@ from sa_helpers.checkpoints import (
     CheckpointError,
     describe,
     export,
-    load,
+    load_model,
     save_model,
     to_nvidia_state,
     to_rosinality_state,
@@ -69,17 +69,17 @@ def prefixed(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 class TestFilesThatOpen:
     def test_pti_saves_a_generator_by_torch(self, tmp_path, pair):
         path = nvidia_pickle(tmp_path / "p.pt", pair[0], is_alone=True, is_torch_file=True)
-        assert_same(pair[0], load(path).generator)
+        assert_same(pair[0], load_model(path).generator)
         path = nvidia_pickle(tmp_path / "q.pt", *pair, is_torch_file=True)
-        assert_same(pair[1], load(path).discriminator)
+        assert_same(pair[1], load_model(path).discriminator)
 
     @pytest.mark.parametrize("protocol", [2, 4])
     def test_a_pickle_of_one_network(self, tmp_path, pair, protocol):
         path = nvidia_pickle(tmp_path / "n.pkl", *pair, is_alone=True, protocol=protocol)
-        assert_same(pair[0], load(path).generator)
+        assert_same(pair[0], load_model(path).generator)
 
     def test_a_pickle_without_an_averaged_generator(self, tmp_path, pair):
-        model = load(nvidia_pickle(tmp_path / "n.pkl", *pair, key="G"))
+        model = load_model(nvidia_pickle(tmp_path / "n.pkl", *pair, key="G"))
         assert_same(pair[0], model.generator)
         assert "no averaged generator" in str(model.description)
 
@@ -88,12 +88,12 @@ class TestFilesThatOpen:
         monkeypatch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
         path = nvidia_pickle(tmp_path / "n.pkl", *pair, protocol=protocol)
         assert b"cuda:0" in path.read_bytes()
-        assert_same(pair[0], load(path).generator)
+        assert_same(pair[0], load_model(path).generator)
 
     @pytest.mark.parametrize("key", ["g", "g_ema", "ema", "generator", "state_dict", "params_ema"])
     def test_a_state_dict_under_many_keys(self, tmp_path, pair, key):
         torch.save({key: rosinality_state(pair[0]), "step": 3}, tmp_path / "r.pt")
-        model = load(tmp_path / "r.pt")
+        model = load_model(tmp_path / "r.pt")
         assert_same(pair[0], model.generator, but="w_avg")
         assert ("no averaged generator" in str(model.description)) == (key == "g")
 
@@ -104,26 +104,26 @@ class TestFilesThatOpen:
         torch.save(state, tmp_path / "flat.pt")
         torch.save({"state_dict": state, "epoch": 1}, tmp_path / "wrapped.pt")
         for name in ("flat.pt", "wrapped.pt"):
-            assert_same(pair[0], load(tmp_path / name).generator, but="w_avg")
+            assert_same(pair[0], load_model(tmp_path / name).generator, but="w_avg")
 
     @pytest.mark.parametrize("make", [to_rosinality_state, to_nvidia_state])
     def test_safetensors_of_a_hub(self, tmp_path, pair, make):
         save_file(prefixed(make(pair[0]), ""), tmp_path / "model.safetensors")
-        model = load(tmp_path / "model.safetensors")
+        model = load_model(tmp_path / "model.safetensors")
         assert_same(pair[0], model.generator, but="w_avg")
         both = {**prefixed(make(pair[0]), "g_ema."), **prefixed(make(pair[1]), "d.")}
         save_file(both, tmp_path / "both.safetensors")
-        assert_same(pair[1], load(tmp_path / "both.safetensors").discriminator)
+        assert_same(pair[1], load_model(tmp_path / "both.safetensors").discriminator)
 
     def test_the_averaged_generator_is_preferred(self, tmp_path, pair):
         other, _ = make_pair(seed=8)
         state = {"g": rosinality_state(other), "g_ema": rosinality_state(pair[0])}
         torch.save({**state, "latent_avg": pair[0].w_avg}, tmp_path / "r.pt")
-        model = load(tmp_path / "r.pt")
+        model = load_model(tmp_path / "r.pt")
         assert_same(pair[0], model.generator)
         torch.save({"first": state["g"], "second": state["g_ema"]}, tmp_path / "two.pt")
         with pytest.raises(CheckpointError, match=r"several generators \(first, second"):
-            load(tmp_path / "two.pt")
+            load_model(tmp_path / "two.pt")
 
     def test_several_gpus_and_an_encoder(self, tmp_path, pair):
         encoder = make_encoder(pair[0], is_offset=True)
@@ -131,7 +131,7 @@ class TestFilesThatOpen:
         content = torch.load(path, weights_only=True)
         content["state_dict"] = prefixed(content["state_dict"], "module.")
         torch.save(content, path)
-        model = load(path)
+        model = load_model(path)
         assert_same(encoder, model.encoder)
         assert_same(pair[0], model.generator)
 
@@ -140,7 +140,7 @@ class TestFilesThatOpen:
         generator, _ = make_pair(8, latent_dim=64, num_mapping_layers=8)
         state = {k: v.half() for k, v in rosinality_state(generator).items()}
         torch.save({"g_ema": state, "latent_avg": generator.w_avg.half()}, tmp_path / name)
-        assert load(tmp_path / name).generator.w_avg.dtype == torch.float32
+        assert load_model(tmp_path / name).generator.w_avg.dtype == torch.float32
 
 
 def refusal(path: Path) -> str:
@@ -290,7 +290,7 @@ class TestMessages:
         assert "owned" in message
         save_file({f"generator.{evil}": torch.ones(1)}, tmp_path / "s.safetensors")
         with pytest.raises(CheckpointError) as caught:
-            load(tmp_path / "s.safetensors")
+            load_model(tmp_path / "s.safetensors")
         assert str(caught.value).isprintable()
 
     def test_long_names_make_no_long_messages(self, tmp_path, pair):
@@ -303,7 +303,7 @@ class TestMessages:
     @pytest.mark.parametrize("name", ["x" * 5000, "nul\0", "", "/dev/null", "."])
     def test_paths_that_are_no_file(self, tmp_path, name):
         with pytest.raises(CheckpointError):
-            load(tmp_path / name if name else Path())
+            load_model(tmp_path / name if name else Path())
 
     def test_a_pipe_is_not_waited_for(self, tmp_path):
         import os
@@ -318,4 +318,4 @@ class TestMessages:
     def test_a_model_in_a_folder_of_the_same_name(self, tmp_path, pair):
         (tmp_path / "m").mkdir()
         save_model(tmp_path / "m", pair[0], record={})
-        assert load(tmp_path / "m").record == {}
+        assert load_model(tmp_path / "m").record == {}

@@ -26,7 +26,7 @@ MAX_GROWTH_BYTES = 150e6  # torch itself takes 50 to 90 MB when it first compute
 MEASURE = """
 import json, resource, sys, time
 from pathlib import Path
-from sa_helpers.checkpoints import CheckpointError, describe, load
+from sa_helpers.checkpoints import CheckpointError, describe, load_model
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 reader, *paths = sys.argv[1:]
 for path in paths:

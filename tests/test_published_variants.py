@@ -28,7 +28,7 @@ from published_files import (
 )
 from torch import Tensor, nn
 
-from sa_helpers.checkpoints import CheckpointError, convert, describe, load, save_model
+from sa_helpers.checkpoints import CheckpointError, convert, describe, load_model, save_model
 from sa_helpers.networks import Encoder, EncoderConfig
 from sa_helpers.networks.filters import upsampling_conv
 
@@ -53,7 +53,7 @@ class TestNvidia:
     @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
     def test_every_protocol_gives_every_bit_and_runs_no_source(self, folder, protocol):
         pair = make_pair()
-        model = load(nvidia_pickle(folder / "n.pkl", *pair, protocol=protocol))
+        model = load_model(nvidia_pickle(folder / "n.pkl", *pair, protocol=protocol))
         assert_same(pair[0], model.generator)
         assert_same(pair[1], model.discriminator)
         assert [file.name for file in folder.iterdir()] == ["n.pkl"]
@@ -62,7 +62,7 @@ class TestNvidia:
     def test_sizes_and_settings_are_read_from_the_file(self, folder, depth):
         pair = make_pair(32, num_mapping_layers=depth, conv_clamp=256.0)
         path = nvidia_pickle(folder / "n.pkl", *pair, num_fp16_res=2, is_channels_last=True)
-        model = load(path)
+        model = load_model(path)
         assert_same(pair[0], model.generator)
         assert_same(pair[1], model.discriminator)
         assert model.description.settings["num_fp16_res"] == 2
@@ -71,7 +71,7 @@ class TestNvidia:
 
     def test_the_discriminator_can_be_left_out(self, folder):
         path = nvidia_pickle(folder / "n.pkl", *make_pair())
-        assert load(path, parts=()).discriminator is None
+        assert load_model(path, parts=()).discriminator is None
 
     @pytest.mark.parametrize(
         ("overrides", "words"),
@@ -83,12 +83,12 @@ class TestNvidia:
     def test_variants_that_have_no_layers_here_are_named(self, folder, overrides, words):
         path = nvidia_pickle(folder / "n.pkl", *make_pair(), overrides=overrides)
         with pytest.raises(CheckpointError, match=words):
-            load(path)
+            load_model(path)
 
     def test_another_version_is_named(self, folder):
         path = nvidia_pickle(folder / "n.pkl", *make_pair(), version=7)
         with pytest.raises(CheckpointError, match=r"version 7.*reads 6"):
-            load(path)
+            load_model(path)
 
 
 class TestTensorflow:
@@ -99,7 +99,7 @@ class TestTensorflow:
         path = tensorflow_pickle(
             folder / "t.pkl", *pair, protocol=protocol, version=version, truncation_psi=0.5
         )
-        model = load(path)
+        model = load_model(path)
         # Styles are stored without the 1 that is their mean, so they lose their last bit.
         assert_same(pair[0], model.generator, atol=1e-6)
         assert_same(pair[1], model.discriminator)
@@ -109,7 +109,7 @@ class TestTensorflow:
     @torch.no_grad()
     def test_images_agree_to_1e_4(self, folder):
         generator, _ = make_pair(32)
-        loaded = load(tensorflow_pickle(folder / "t.pkl", generator)).generator
+        loaded = load_model(tensorflow_pickle(folder / "t.pkl", generator)).generator
         z = torch.randn(3, 7, generator=torch.Generator().manual_seed(0))
         for noise in ("const", "none"):
             expected = generator(z, truncation_psi=0.5, noise=noise)
@@ -123,7 +123,7 @@ class TestTensorflow:
         kernel = torch.from_numpy(
             tensorflow_arrays(generator)["synthesis/8x8/Conv0_up/weight"].copy()
         )
-        loaded = load(tensorflow_pickle(folder / "t.pkl", generator)).generator
+        loaded = load_model(tensorflow_pickle(folder / "t.pkl", generator)).generator
         weight = loaded.synthesis.b8.conv0.weight
         x = torch.randn(1, weight.shape[1], 4, 4, generator=torch.Generator().manual_seed(0))
         spread = torch.zeros(1, weight.shape[1], 8, 8)
@@ -144,13 +144,13 @@ class TestTensorflow:
     )
     def test_other_versions_and_variants_are_named(self, folder, options, words):
         with pytest.raises(CheckpointError, match=words):
-            load(tensorflow_pickle(folder / "t.pkl", *make_pair(), **options))
+            load_model(tensorflow_pickle(folder / "t.pkl", *make_pair(), **options))
 
 
 class TestRosinality:
     def test_nada(self, folder):
         generator, _ = make_pair()
-        model = load(nada_file(folder / "nada.pt", generator))
+        model = load_model(nada_file(folder / "nada.pt", generator))
         assert model.description.format == "StyleGAN-NADA"
         state = model.generator.state_dict()
         for name, value in generator.state_dict().items():
@@ -167,7 +167,7 @@ class TestRosinality:
         state = rosinality_state(generator)
         state = {name: value for name, value in state.items() if not name.startswith("noises")}
         torch.save({"g_ema": state, "latent_avg": generator.w_avg}, folder / "old.pt")
-        first, second = (load(folder / "old.pt") for _ in range(2))
+        first, second = (load_model(folder / "old.pt") for _ in range(2))
         assert_same(first.generator, second.generator)
         assert "noise maps" in first.description.notes[0]
 
@@ -176,28 +176,28 @@ class TestRosinality:
         generator, _ = make_pair()
         content = {"g_ema": OrderedDict(rosinality_state(generator)), "latent_avg": generator.w_avg}
         torch.save(content, folder / "r.pt", _use_new_zipfile_serialization=is_zipped)
-        assert_same(generator, load(folder / "r.pt").generator)
+        assert_same(generator, load_model(folder / "r.pt").generator)
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.float64, torch.bfloat16])
     def test_other_precisions_become_float32(self, folder, dtype):
         generator, _ = make_pair()
         state = {name: value.to(dtype) for name, value in rosinality_state(generator).items()}
         torch.save({"g_ema": state, "latent_avg": generator.w_avg.to(dtype)}, folder / "r.pt")
-        loaded = load(folder / "r.pt").generator
+        loaded = load_model(folder / "r.pt").generator
         assert loaded.w_avg.dtype == torch.float32
         assert torch.equal(loaded.w_avg, generator.w_avg.to(dtype).float())
 
     def test_a_bare_state_dict(self, folder):
         generator, _ = make_pair()
         torch.save(rosinality_state(generator), folder / "r.pt")
-        assert load(folder / "r.pt").generator.config == generator.config
+        assert load_model(folder / "r.pt").generator.config == generator.config
 
     def test_another_filter_is_refused(self, folder):
         state = rosinality_state(make_pair()[0])
         state["to_rgbs.0.upsample.kernel"] = torch.ones(4, 4)
         torch.save({"g_ema": state}, folder / "r.pt")
         with pytest.raises(CheckpointError, match=r"upsample\.kernel"):
-            load(folder / "r.pt")
+            load_model(folder / "r.pt")
 
     def test_a_flipped_bit_in_a_zipped_storage_fails_its_checksum(self, folder):
         generator, _ = make_pair()
@@ -207,7 +207,7 @@ class TestRosinality:
         content[content.index(weight) + 5] ^= 1
         (folder / "r.pt").write_bytes(content)
         with pytest.raises(CheckpointError, match="checksum"):
-            load(folder / "r.pt")
+            load_model(folder / "r.pt")
 
 
 def published_encoder(state: dict[str, Tensor], images: Tensor, *, is_offset: bool) -> Tensor:
@@ -266,7 +266,7 @@ class TestEncoders:
         generator, _ = make_pair(32)
         encoder = make_encoder(generator, is_offset=is_offset)
         path = encoder_file(folder / "e.pt", generator, encoder, is_namespace=is_namespace)
-        model = load(path)
+        model = load_model(path)
         assert model.description.format == ("e4e" if is_offset else "pSp")
         assert_same(generator, model.generator)
         assert_same(encoder, model.encoder)
@@ -281,7 +281,7 @@ class TestEncoders:
         generator, _ = make_pair()
         encoder = make_encoder(generator, is_offset=True)
         convert(encoder_file(folder / "e.pt", generator, encoder), folder / "own")
-        again = load(folder / "own")
+        again = load_model(folder / "own")
         assert_same(encoder, again.encoder)
         assert again.record["source"]["format"] == "e4e"
 
@@ -302,25 +302,25 @@ class TestEncoders:
         content["opts"]["encoder_type"] = "BackboneEncoderUsingLastLayerIntoW"
         torch.save(content, path)
         with pytest.raises(CheckpointError, match="IntoW'"):
-            load(path)
+            load_model(path)
 
 
 @pytest.mark.parametrize("name", ["renamed.safetensors", "renamed.json", "renamed", "renamed.zip"])
 def test_the_content_decides_and_not_the_name(folder, name):
     generator, _ = make_pair()
-    assert_same(generator, load(nvidia_pickle(folder / name, generator)).generator)
+    assert_same(generator, load_model(nvidia_pickle(folder / name, generator)).generator)
 
 
 def test_random_numbers_are_left_alone(folder):
     path = nada_file(folder / "nada.pt", make_pair()[0])
     before = torch.random.get_rng_state()
-    load(path)
+    load_model(path)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
 def test_our_own_format_is_one_of_them(folder):
     save_model(folder / "own", *make_pair(), record={"kimg": 3})
-    model = load(folder / "own.safetensors")
+    model = load_model(folder / "own.safetensors")
     assert (model.record["kimg"], model.description.format) == (3, "safetensors")
 
 
@@ -344,7 +344,7 @@ def test_numbers_of_numpy_in_big_endian_are_refused(folder):
     assert mark in content
     path.write_bytes(content.replace(mark, mark[:-1] + b">"))
     with pytest.raises(CheckpointError, match=r"dtype '>f4'"):
-        load(path)
+        load_model(path)
 
 
 @functools.cache
@@ -374,4 +374,4 @@ def test_mutated_files_load_or_are_refused_and_nothing_else(data):
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(CheckpointError):
         path = Path(folder) / "mutated"
         path.write_bytes(content)
-        load(path)
+        load_model(path)

@@ -61,7 +61,7 @@ def test_all_is_trained_in_order_and_once(place, capsys):
     assert work(place, "--pairs", str(place / "pairs")) == 0
     made = [line for line in capsys.readouterr().out.splitlines() if line.startswith("== ")]
     assert made == ["== base", "== parent", "== child", "== other"]
-    pair = checkpoints.load(place / "pairs" / "parent")
+    pair = checkpoints.load_model(place / "pairs" / "parent")
     assert pair.discriminator is not None
     assert pair.generator.config.channels == {4: 128, 8: 130}
     files = {p: p.stat().st_mtime_ns for p in place.rglob("*.safetensors")}
@@ -100,7 +100,7 @@ def test_another_workers_run_is_left_to_it(place, capsys, monkeypatch):
 
 def test_options_go_before_those_of_recipes(place, capsys):
     assert work(place, "base", "--batch-size", "8", "--learning-rate", "0.004") == 0
-    settings = checkpoints.load(place / "runs" / "base" / "model").record["settings"]
+    settings = checkpoints.load_model(place / "runs" / "base" / "model").record["settings"]
     assert (settings["batch_size"], settings["learning_rate"]) == (8, 0.004)
 
 
@@ -134,7 +134,7 @@ class TestLongerFamily:
             assert self.recipes[name].options["is_mirrored"] is False
 
     def test_a_widened_generator_stays_small_enough_for_a_page(self):
-        shipped = checkpoints.load(queue.MODELS / "clay" / "human")
+        shipped = checkpoints.load_model(queue.MODELS / "clay" / "human")
         assert shipped.discriminator is not None
         channels = dict(
             tuple(map(int, text.split(":")))

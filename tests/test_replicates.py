@@ -21,7 +21,7 @@ KIMG = 24.0
 def place(tmp_path_factory) -> Path:
     """A parent's and a child's run, as training leaves them, from the shipped models."""
     place = tmp_path_factory.mktemp("replicates")
-    human, toon = (checkpoints.load(MODELS / "clay" / name) for name in ("human", "toon"))
+    human, toon = (checkpoints.load_model(MODELS / "clay" / name) for name in ("human", "toon"))
     checkpoints.save_model(place / "human" / "model", human.generator, record=dict(human.record))
     run = place / "toon_seed1"
     early = interpolate_weights(human.generator, toon.generator, amount=0.5)

@@ -77,6 +77,14 @@ def reset_component(
         ValueError: Unknown component, a resolution that has no such weights, or models of
             different sizes.
 
+    Example:
+        >>> import sa_helpers as sa
+        >>> models = sa.open_family("clay")
+        >>> dog, parent = models["dog"].generator, models.parent.generator
+        >>> mapping = sa.reset_component(dog, parent, "mapping").mapping.state_dict()
+        >>> bool((mapping["fc0.weight"] == parent.mapping.state_dict()["fc0.weight"]).all())
+        True
+
     Source: Wu et al. 2022 (StyleAlign), Figures 1 and 8 (all blocks), Table 2 (one block).
     """
     names = set(_select(parent, component, resolution))
@@ -93,6 +101,15 @@ def interpolate_weights(parent: Generator, child: Generator, *, amount: float) -
 
     Raises:
         ValueError: Models of different sizes.
+
+    Example:
+        >>> import sa_helpers as sa
+        >>> models = sa.open_family("clay")
+        >>> between = sa.interpolate_weights(
+        ...     models.parent.generator, models["dog"].generator, amount=0.5
+        ... )
+        >>> sa.images_from_seeds(between, [22], truncation_psi=0.7).shape
+        torch.Size([1, 3, 128, 128])
 
     Source: Wu et al. 2022 (StyleAlign), Section 4.2.
     """

@@ -37,6 +37,13 @@ def swap_layers(
         ValueError: `r_swap` is no resolution of the models, an unknown part, or models of different
             sizes.
 
+    Example:
+        >>> import sa_helpers as sa
+        >>> models = sa.open_family("clay")
+        >>> hybrid = sa.swap_layers(models.parent.generator, models["toon"].generator, r_swap=16)
+        >>> sa.images_from_seeds(hybrid, [22], truncation_psi=0.7).shape
+        torch.Size([1, 3, 128, 128])
+
     Source: Pinkney and Adler 2020, Equations 1 and 2, Appendix B.2.
     """
     resolutions = parent.synthesis.resolutions

@@ -1,7 +1,8 @@
 """Checkpoints: networks to files and back, without ever running code that a file carries.
 
-`load` opens every published format of StyleGAN2, `describe` tells what a file holds, `save_model`
-writes our own format, `export` those of other tools, and `convert` goes from one file to another.
+`load_model` opens every published format of StyleGAN2, `describe` tells what a file holds,
+`save_model` writes our own format, `export` those of other tools, and `convert` goes from one file
+to another.
 """
 
 from sa_helpers.checkpoints.artefacts import (
@@ -18,7 +19,7 @@ from sa_helpers.checkpoints.exporting import (
     to_nvidia_state,
     to_rosinality_state,
 )
-from sa_helpers.checkpoints.loading import Description, LoadedModel, describe, load
+from sa_helpers.checkpoints.loading import Description, LoadedModel, describe, load_model
 from sa_helpers.checkpoints.own_format import read_record
 from sa_helpers.checkpoints.saving import save_model
 
@@ -32,7 +33,7 @@ __all__ = [
     "convert",
     "describe",
     "export",
-    "load",
+    "load_model",
     "read_record",
     "require_weights_file",
     "save_model",

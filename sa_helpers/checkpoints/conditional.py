@@ -52,8 +52,8 @@ def for_class(contents: Contents, class_index: int | None, *, path: Path) -> Con
     if class_index is None or not 0 <= class_index < count:
         given = "none was chosen" if class_index is None else f"{class_index} was chosen"
         expected = (
-            f"choose one of its {count} classes: load(path, class_index=0), or --class-index 0 "
-            f"on the command line, up to {count - 1}. Then convert it, and open the result "
+            f"choose one of its {count} classes: load_model(path, class_index=0), or --class-index "
+            f"0 on the command line, up to {count - 1}. Then convert it, and open the result "
             "without a class"
             if count
             else "it is not class-conditional; leave class_index out"

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.checkpoints.loading import LoadedModel, load
+from sa_helpers.checkpoints.loading import LoadedModel, load_model
 from sa_helpers.checkpoints.names import (
     rosinality_discriminator,
     rosinality_generator,
@@ -104,25 +104,25 @@ def convert(
     """Read a checkpoint of any format and write it in another.
 
     Args:
-        source: What `load` opens.
+        source: What `load_model` opens.
         target: Path to write; for "safetensors" without ending.
         layout: One of `LAYOUTS`.
         dtype: For "safetensors": float32 keeps every bit, float16 halves the file.
         parent: For "safetensors": name of the model that this one was fine-tuned from. A folder of
             models whose records say so is a family.
         kimg: For "safetensors": how long it was fine-tuned, if that is known.
-        class_index: As for `load`: of a class-conditional model, the class that is written.
+        class_index: As for `load_model`: of a class-conditional model, the class that is written.
 
     Returns:
         The path of the weights that were written.
 
     Raises:
         ValueError: Another layout.
-        CheckpointError: As `load` and `save_model`; nothing is written.
+        CheckpointError: As `load_model` and `save_model`; nothing is written.
     """
     if layout not in LAYOUTS:
         raise ValueError(f'layout is "{layout}"; expected one of {LAYOUTS}.')
-    model = load(source, class_index=class_index)
+    model = load_model(source, class_index=class_index)
     if layout != "safetensors":
         return export(target, model.generator, model.discriminator, layout=cast(Layout, layout))
     return save_model(

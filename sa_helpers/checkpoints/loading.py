@@ -110,7 +110,7 @@ class LoadedModel:
     sha256: str
 
 
-def load(
+def load_model(
     path: str | Path,
     *,
     device: torch.device | None = None,
@@ -135,6 +135,12 @@ def load(
         CheckpointError: A missing, damaged, foreign or harmful file, or one whose class has to be
             chosen; cause and remedy are stated.
         ValueError: Unknown parts.
+
+    Example:
+        >>> import sa_helpers as sa
+        >>> person = sa.load_model(sa.open_family("clay").parent.path)
+        >>> person.generator.config.img_resolution, person.discriminator is None
+        (128, False)
     """
     if isinstance(parts, str) or not set(parts) <= set(PARTS):
         raise ValueError(f"parts is {parts}; expected some of {PARTS}.")

@@ -46,6 +46,18 @@ def save_model(
     Raises:
         CheckpointError: Weights that are not finite or that `dtype` cannot hold, or a record that
             JSON cannot hold; nothing is written.
+
+    Example:
+        >>> import tempfile
+        >>> import sa_helpers as sa
+        >>> models = sa.open_family("clay")
+        >>> between = sa.interpolate_weights(
+        ...     models.parent.generator, models["dog"].generator, amount=0.5
+        ... )
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = sa.save_model(f"{folder}/between", between, record={"name": "between"})
+        ...     sa.load_model(path).record["name"]
+        'between'
     """
     weights_path, json_path = model_files(path)
     parts: dict[str, Any] = {"generator": generator, "discriminator": discriminator}

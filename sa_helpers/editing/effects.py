@@ -15,6 +15,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from sa_helpers.editing.directions import Direction, edit_channel
+from sa_helpers.editing.scales import ScaledDirection
 from sa_helpers.networks import Generator, Styles
 from sa_helpers.recognition import AttributeNetwork
 from sa_helpers.runtime import in_batches
@@ -23,11 +24,11 @@ Edit = Callable[[Generator, Float[Tensor, "samples num_ws w_dim"], float], Style
 """Takes a model, latents and an amount; gives the edited styles."""
 
 
-def move_w(direction: Direction, *, layers: Sequence[int] | None = None) -> Edit:
-    """The edit that moves w along a direction; the amount is a length in W.
+def move_w(direction: Direction | ScaledDirection, *, layers: Sequence[int] | None = None) -> Edit:
+    """The edit that moves w along a direction.
 
     Args:
-        direction: Found in the parent.
+        direction: Found in the parent; the amount is a length in W, or in the unit of its scale.
         layers: See `Direction.move`.
     """
 
@@ -74,7 +75,17 @@ def edit_images(
     edit: Edit,
     amount: float,
 ) -> Float[Tensor, "samples 3 height width"]:
-    """Images of edited latents, on the CPU; an amount of 0 leaves them unchanged."""
+    """Images of edited latents, on the CPU; an amount of 0 leaves them unchanged.
+
+    Example:
+        >>> import sa_helpers as sa
+        >>> from sa_helpers.editing import move_w
+        >>> models = sa.open_family("clay")
+        >>> turn = move_w(models.scales["yaw_deg"])  # the parent's direction, in degrees
+        >>> dog = models["dog"].generator
+        >>> w_plus = sa.w_plus_from_seeds(dog, [22], truncation_psi=0.7)
+        >>> left, right = (sa.edit_images(dog, w_plus, turn, degrees) for degrees in (-20, 20))
+    """
     to_image = generator.synthesis.s_to_image
     return in_batches(lambda latents: to_image(edit(generator, latents, amount)).cpu(), w_plus)
 

@@ -66,10 +66,14 @@ class ScaledDirection:
     reach: tuple[float, float]
 
     def move(
-        self, w_plus: Float[Tensor, "batch num_ws w_dim"], amount: float
+        self,
+        w_plus: Float[Tensor, "batch num_ws w_dim"],
+        amount: float,
+        *,
+        layers: Sequence[int] | None = None,
     ) -> Float[Tensor, "batch num_ws w_dim"]:
-        """Move latents by an amount in the unit."""
-        return self.direction.move(w_plus, amount * self.step)
+        """Move latents by an amount in the unit; see `Direction.move`."""
+        return self.direction.move(w_plus, amount * self.step, layers=layers)
 
 
 @dataclass(frozen=True)

@@ -338,7 +338,7 @@ def _model(path: Path, *parts: str) -> LoadedModel:
 
 
 def _load(path: Path, *parts: str) -> LoadedModel:
-    loaded = checkpoints.load(path, parts=parts)
+    loaded = checkpoints.load_model(path, parts=parts)
     for network in (loaded.generator, loaded.discriminator, loaded.encoder):
         if network is not None:
             network.requires_grad_(False)

@@ -38,6 +38,12 @@ def open_family(name: str | os.PathLike[str] | None = None) -> Family:
 
     Raises:
         ValueError: No such family or folder, or a damaged `family.toml` or record.
+
+    Example:
+        >>> import sa_helpers as sa
+        >>> models = sa.open_family("clay")
+        >>> models.parent.name, models["dog"].domain
+        ('human', 'dog')
     """
     name = os.fspath(name or os.environ.get("SA_FAMILY") or DEFAULT_FAMILY)
     folder = next((f for f in (_KNOWN / name, Path(name)) if _has_models(f)), None)

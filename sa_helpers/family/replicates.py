@@ -90,8 +90,8 @@ def measure_run(run: Path, target: Path, options: argparse.Namespace) -> Path:
         CheckpointError: Run or parent has no intact model.
         ValueError: There are no readers for the domain.
     """
-    finished = checkpoints.load(run / "model")
-    parent = checkpoints.load(options.parent / "model")
+    finished = checkpoints.load_model(run / "model")
+    parent = checkpoints.load_model(options.parent / "model")
     data = finished.record["data"]
     readers = Readers(MODELS / options.family, options.reader_domain or data["domain"])
     arrays: Arrays = {}
@@ -129,7 +129,7 @@ def measure_run(run: Path, target: Path, options: argparse.Namespace) -> Path:
 def _snapshots(run: Path) -> Iterator[tuple[float, Generator]]:
     paths = run.glob("snapshots/*kimg.safetensors")
     for path in sorted(paths, key=lambda path: float(path.stem.removesuffix("kimg"))):
-        snapshot = checkpoints.load(path)
+        snapshot = checkpoints.load_model(path)
         yield snapshot.record["kimg"], snapshot.generator
 
 

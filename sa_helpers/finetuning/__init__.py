@@ -1,7 +1,7 @@
 """Training and fine-tuning: losses, adaptive augmentation, trainer, runs, command line."""
 
 from sa_helpers.finetuning.augmentation import adjust_probability, augment
-from sa_helpers.finetuning.children import Judgement, child_trainer, judge, train_until
+from sa_helpers.finetuning.children import Judgement, child_trainer, finetune, judge, train_until
 from sa_helpers.finetuning.emoji import FLUENT_EMOJI
 from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
 from sa_helpers.finetuning.resizing import grow, shrink, widen
@@ -21,6 +21,7 @@ __all__ = [
     "adjust_probability",
     "augment",
     "child_trainer",
+    "finetune",
     "grow",
     "judge",
     "new_networks",

@@ -30,7 +30,7 @@ def child_trainer(parent: Path, data: TrainingImages, *, settings: TrainingSetti
     """A trainer whose networks are a copy of a parent's, ready for the first step.
 
     Args:
-        parent: Model with a discriminator, as `checkpoints.load` opens it.
+        parent: Model with a discriminator, as `checkpoints.load_model` opens it.
         data: Images of the new domain, of the parent's resolution.
         settings: Usually `TrainingSettings.of_a_child(...)`.
 
@@ -38,7 +38,7 @@ def child_trainer(parent: Path, data: TrainingImages, *, settings: TrainingSetti
         CheckpointError: No such model.
         ValueError: A model without discriminator, or images of another resolution.
     """
-    loaded = checkpoints.load(parent)
+    loaded = checkpoints.load_model(parent)
     if loaded.discriminator is None:
         raise ValueError(
             f"{parent} holds no discriminator, which training needs; choose a model that has one."
@@ -52,6 +52,37 @@ def child_trainer(parent: Path, data: TrainingImages, *, settings: TrainingSetti
         device=device,
         dtype=runtime.compute_dtype(device),
     )
+
+
+def finetune(parent: Path, data: TrainingImages, *, settings: TrainingSettings) -> Generator:
+    """Fine-tune a copy of a parent on images of another domain, and return the averaged child.
+
+    All happens in memory. A training of hours is better started by `sa-helpers finetune`, which
+    keeps states, sheets and a record, and goes on after an interruption.
+
+    Args:
+        parent: Model with a discriminator, as `load_model` opens it.
+        data: Images of the new domain, of the parent's resolution: `clay_images` or
+            `folder_images`.
+        settings: Usually `TrainingSettings.of_a_child(total_kimg=...)`.
+
+    Raises:
+        CheckpointError: No such model.
+        ValueError: A model without discriminator, or images of another resolution.
+        FloatingPointError: The training diverged.
+
+    Example:
+        >>> import sa_helpers as sa
+        >>> from sa_helpers.datasets import clay_images
+        >>> from sa_helpers.finetuning import TrainingSettings
+        >>> parent = sa.open_family("clay").parent
+        >>> toons = clay_images("toon", num_images=8, img_resolution=128)
+        >>> settings = TrainingSettings.of_a_child(total_kimg=0.016)  # a child takes 10
+        >>> child = sa.finetune(parent.path, toons, settings=settings)
+        >>> sa.images_from_seeds(child, [22], truncation_psi=0.7).shape
+        torch.Size([1, 3, 128, 128])
+    """
+    return train_until(child_trainer(parent, data, settings=settings), settings.total_kimg)
 
 
 def train_until(trainer: Trainer, kimg: float) -> Generator:
@@ -130,12 +161,7 @@ def judge(trainer: Trainer, *, domain: TrainingImages, held_out: TrainingImages)
         held_out: Those of them that the trainer has not seen.
     """
     seeds = first_seeds(Drawn.JUDGED, _NUM_GROUPS * _GROUP_SIZE)
-    generated = torch.cat(
-        [
-            images_from_seeds(trainer.generator_ema, chunk, truncation_psi=1.0)
-            for chunk in (seeds[i : i + _GROUP_SIZE] for i in range(0, len(seeds), _GROUP_SIZE))
-        ]
-    )
+    generated = images_from_seeds(trainer.generator_ema, seeds, truncation_psi=1.0)
     resolution = domain.img_resolution
     return Judgement(
         kimg=trainer.num_images_seen / 1000,

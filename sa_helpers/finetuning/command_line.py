@@ -154,7 +154,7 @@ def _initial_networks(
             f"--img-resolution {options.img_resolution} goes with training from scratch only; "
             "leave it out, the parent decides."
         )
-    loaded = checkpoints.load(origin)
+    loaded = checkpoints.load_model(origin)
     if loaded.discriminator is None:
         raise ValueError(
             f"{origin} holds no discriminator, which training needs; choose a model that has one."

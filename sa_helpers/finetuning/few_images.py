@@ -263,7 +263,7 @@ def _make_records(options: argparse.Namespace) -> None:
     unknown = [name for name in options.names if name not in VARIANTS]
     if unknown:
         raise ValueError(f"{unknown} are unknown; expected some of {list(VARIANTS)}.")
-    resolution = checkpoints.load(options.parent).generator.config.img_resolution
+    resolution = checkpoints.load_model(options.parent).generator.config.img_resolution
     domain = folder_images(options.data, img_resolution=resolution)
     for name in options.names or VARIANTS:
         where = {"domain": domain, "parent": options.parent, "folder": options.records}

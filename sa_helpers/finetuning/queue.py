@@ -68,7 +68,7 @@ def save_pair(run: Path, folder: Path) -> Path:
     Raises:
         CheckpointError: The run has no intact model.
     """
-    model = checkpoints.load(run / "model")
+    model = checkpoints.load_model(run / "model")
     return checkpoints.save_model(
         folder / run.name,
         model.generator,
@@ -156,7 +156,7 @@ class _Work:
     def _is_finished(self, recipe: Recipe) -> bool:
         """Whether there is an intact model, as long trained as the recipe says."""
         try:
-            record = checkpoints.load(self.options.runs / recipe.name / "model").record
+            record = checkpoints.load_model(self.options.runs / recipe.name / "model").record
         except checkpoints.CheckpointError:
             return False
         return float(record.get("kimg") or 0.0) >= recipe.options["total_kimg"]

@@ -152,7 +152,7 @@ def ship(run: Path, target: Path, *, is_origin: bool, num_quality_images: int) -
         CheckpointError: The run has no intact model.
         OSError: Something cannot be written; what was shipped before is unchanged.
     """
-    model = checkpoints.load(run / "model")
+    model = checkpoints.load_model(run / "model")
     record, data = dict(model.record), model.record["data"]
     if data["kind"] == "clay":
         record["quality"] = measure_quality(
@@ -183,11 +183,11 @@ def _ship_snapshots(run: Path, target: Path, *, dtype: torch.dtype) -> str | Non
     with staging(target.parent / "snapshots" / target.name) as staged:
         digest = hashlib.sha256()
         for path in found:
-            snapshot = checkpoints.load(path)
+            snapshot = checkpoints.load_model(path)
             written = checkpoints.save_model(
                 staged / path.stem, snapshot.generator, record=snapshot.record, dtype=dtype
             )
-            digest.update(f"{path.stem} {checkpoints.load(written).sha256}\n".encode())
+            digest.update(f"{path.stem} {checkpoints.load_model(written).sha256}\n".encode())
         folder = staged.parent / f"{target.name}-{digest.hexdigest()[:_DIGEST_LETTERS]}"
         if not folder.is_dir():
             staged.rename(folder)

@@ -127,7 +127,7 @@ class Run:
         if self._kimg < self.trainer.settings.total_kimg:
             return False
         try:
-            finished = checkpoints.load(self.folder / "model").record
+            finished = checkpoints.load_model(self.folder / "model").record
         except checkpoints.CheckpointError:
             return False
         return bool(finished["kimg"] == self._kimg)

@@ -91,7 +91,7 @@ def _train(options: argparse.Namespace, *, command: str) -> Path:
     if unknown:
         raise ValueError(f"The spaces {unknown} are unknown; expected some of {list(SPACES)}.")
     origin = _origin(options, rank=settings.rank)
-    loaded = checkpoints.load(options.model, parts=())
+    loaded = checkpoints.load_model(options.model, parts=())
     generator = loaded.generator.requires_grad_(False)
     seeds = range(settings.first_seed, settings.first_seed + settings.num_images)
     print(f"rendering {len(seeds)} images of {options.domain}", flush=True)

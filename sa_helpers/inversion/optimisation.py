@@ -138,6 +138,16 @@ def invert(
         ValueError: Unknown space or method, no images or of another resolution, not one seed an
             image, a start that is not of the space, or an encoder that is missing or was trained
             for another space or truncation.
+
+    Example:
+        >>> import sa_helpers as sa
+        >>> person = sa.open_family("clay").parent
+        >>> images = sa.images_from_seeds(person.generator, [22], truncation_psi=0.7)
+        >>> found = sa.invert(
+        ...     images, person.generator, space="w_plus", method="encoder", encoder=person.encoder
+        ... )
+        >>> found.latents.shape
+        torch.Size([1, 12, 128])
     """
     settings = settings or InversionSettings()
     seeds = range(len(images)) if seeds is None else seeds

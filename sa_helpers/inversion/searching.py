@@ -150,7 +150,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Path:
     """Search as the options say, and return the path of what was stored."""
-    loaded = checkpoints.load(options.model, parts=(), device=runtime.default_device())
+    loaded = checkpoints.load_model(options.model, parts=(), device=runtime.default_device())
     found = search_many(
         loaded.generator.requires_grad_(False),
         options.domain,

@@ -46,6 +46,13 @@ def w_plus_from_seeds(
         generator: On any device.
         seeds: One z each; the same seed gives the same z in every model.
         truncation_psi: 1 leaves latents unchanged, 0 gives the mean latent.
+
+    Example:
+        >>> import sa_helpers as sa
+        >>> dog = sa.open_family("clay")["dog"].generator
+        >>> w_plus = sa.w_plus_from_seeds(dog, [22], truncation_psi=0.7)
+        >>> dog.synthesis(w_plus).shape
+        torch.Size([1, 3, 128, 128])
     """
     z = z_from_seeds(seeds, z_dim=generator.config.z_dim, device=generator.w_avg.device)
     return z_to_w_plus(generator, z, truncation_psi=truncation_psi)
@@ -69,6 +76,12 @@ def images_from_seeds(
 
     Returns:
         Images, nominally in [-1, 1].
+
+    Example:
+        >>> import sa_helpers as sa
+        >>> parent = sa.open_family("clay").parent.generator
+        >>> sa.images_from_seeds(parent, range(4), truncation_psi=0.7).shape
+        torch.Size([4, 3, 128, 128])
     """
     w_plus = w_plus_from_seeds(generator, seeds, truncation_psi=truncation_psi)
     return images_from_w_plus(generator, w_plus, dtype=dtype)

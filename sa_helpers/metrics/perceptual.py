@@ -47,6 +47,14 @@ def perceptual_distance(
         ValueError: Unknown network, unequal shapes, too small, or values that look like bytes.
         NetworkUnavailableError: The weights are not here and cannot be downloaded.
 
+    Example:
+        >>> import sa_helpers as sa
+        >>> parent = sa.open_family("clay").parent.generator
+        >>> images = sa.images_from_seeds(parent, [22, 23], truncation_psi=0.7)
+        >>> same, other = sa.perceptual_distance(images, images[[0, 0]]).tolist()
+        >>> same < 1e-6, other > 0.2
+        (True, True)
+
     Source: Zhang et al. 2018, equation 1; shift-tolerant: Ghildyal and Liu 2022, section 3.
     """
     check_network(network, PERCEPTUAL_NETWORKS)

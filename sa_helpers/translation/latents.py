@@ -52,6 +52,18 @@ def translate(
     Raises:
         ValueError: As `inversion.invert`.
 
+    Example:
+        >>> import sa_helpers as sa
+        >>> models = sa.open_family("clay")
+        >>> person, dog = models.parent, models["dog"]
+        >>> images = sa.images_from_seeds(person.generator, [22], truncation_psi=0.7)
+        >>> dogs = sa.translate(
+        ...     images, person.generator, dog.generator, space="w_plus",
+        ...     method="encoder", encoder=person.encoder,
+        ... )
+        >>> dogs.images.shape
+        torch.Size([1, 3, 128, 128])
+
     Source: Wu et al. 2022 (StyleAlign), Section 4.1 and Appendix A.5.
     """
     settings = settings or InversionSettings()

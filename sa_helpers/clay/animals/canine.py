@@ -1,9 +1,8 @@
 """Muzzle of dogs, foxes and wolves, from factors: lips, mouth, tongue and nose."""
 
-import math
 from collections.abc import Mapping
-from itertools import pairwise
 
+from sa_helpers.clay.animals.parts import add_lip_line
 from sa_helpers.clay.engine import SIDES, Colour, Factors, Look, Scene, rotation, scaled
 from sa_helpers.clay.engine import primitives as P
 
@@ -85,22 +84,7 @@ def add_lips(scene: Scene, muzzle: Muzzle, *, num_points: int = 6) -> None:
         (0.30 * wide, lip + 0.04 + 0.6 * smile),
         (0.36 * wide, lip + 0.10 + 1.6 * smile),
     ][:num_points]
-    depths = scene.front_depths(line).tolist()
-    if any(math.isnan(z) for z in depths):
-        return
-    scene.start_group(blend=0.01, edge=0.012)
-    for side in SIDES:
-        spots = [(side * x, y, z) for (x, y), z in zip(line, depths, strict=True)]
-        for start, end in pairwise(spots):
-            scene.add_capsule(
-                start,
-                end,
-                (0.03, 0.03),
-                colour=(0.13, 0.08, 0.09),
-                region="mouth",
-                gloss=0.2,
-                blend=0.02,
-            )
+    add_lip_line(scene, line, 0.03, (0.13, 0.08, 0.09))
 
 
 def add_tongue(scene: Scene, factors: Factors, muzzle: Muzzle) -> None:

@@ -1,9 +1,9 @@
 """Muzzle of cats, small or large: nose, mouth, whiskers, and the tufts at the cheeks."""
 
 import math
-from itertools import pairwise
 from typing import NamedTuple
 
+from sa_helpers.clay.animals.parts import add_lip_line
 from sa_helpers.clay.engine import SIDES, Colour, Look, Scene, rotation, scaled
 
 LINE: Colour = (0.16, 0.09, 0.10)
@@ -117,15 +117,7 @@ def add_lips(scene: Scene, muzzle: Muzzle) -> None:
         (0.18 * size, low - 0.035 * size + 0.3 * smile),
         (0.265 * size, low + 0.035 + smile),
     ]
-    depths = scene.front_depths(line).tolist()
-    if any(math.isnan(z) for z in depths):
-        return
-    scene.start_group(blend=0.01, edge=0.012)
-    look: Look = {"colour": LINE, "region": "mouth", "gloss": 0.2, "blend": 0.02}
-    for side in SIDES:
-        spots = [(side * x, y, z) for (x, y), z in zip(line, depths, strict=True)]
-        for start, end in pairwise(spots):
-            scene.add_capsule(start, end, (0.022, 0.022), **look)
+    add_lip_line(scene, line, 0.022, LINE)
 
 
 def add_whiskers(scene: Scene, muzzle: Muzzle, length: float, colour: Colour) -> None:

@@ -1,7 +1,8 @@
-"""What animals share: upright ears, slanted eyes, torso, collar and bands on the chest."""
+"""What animals share: upright ears, slanted eyes, lips, torso, collar and bands on the chest."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from sa_helpers.clay.engine import (
@@ -159,6 +160,34 @@ def add_lids(scene: Scene, factors: Factors, shape: EyeShape, center: Vector, si
         edge=0.05,
         operation=P.CARVE,
     )
+
+
+def head_width(factors: Factors) -> float:
+    """Width of a head, 1 on average."""
+    return 1.0 + 0.07 * factors["head_width"]
+
+
+def carve_sockets(scene: Scene, x: float) -> None:
+    """Carve shallow sockets for the eyes, `x` from the middle of the face."""
+    for side in SIDES:
+        scene.add_ellipsoid(
+            (side * x, 0.05, 0.74), (0.17, 0.14, 0.13), blend=0.12, operation=P.CARVE
+        )
+
+
+def add_lip_line(
+    scene: Scene, places: Sequence[tuple[float, float]], radius: float, colour: Colour
+) -> None:
+    """Add a line on a muzzle, through the surface at `places` (x, y), and its mirror image."""
+    depths = scene.front_depths(places).tolist()
+    if any(math.isnan(z) for z in depths):
+        return
+    scene.start_group(blend=0.01, edge=0.012)
+    look: Look = {"colour": colour, "region": "mouth", "gloss": 0.2, "blend": 0.02}
+    for side in SIDES:
+        spots = [(side * x, y, z) for (x, y), z in zip(places, depths, strict=True)]
+        for start, end in pairwise(spots):
+            scene.add_capsule(start, end, (radius, radius), **look)
 
 
 def add_torso(scene: Scene, colours: Colours) -> None:

@@ -91,7 +91,7 @@ def add_room(scene: Scene, factors: Factors, camera: Vector) -> None:
     for side in SIDES:
         if side * camera[0] < HALF_WIDTH - 0.02:
             add_side_wall(scene, side, middle_y, high, wall)
-    add_skirting(scene, factors, camera)
+    add_skirting(scene, camera)
     add_window(scene, factors)
     add_picture(scene, factors)
 
@@ -104,7 +104,7 @@ def add_side_wall(scene: Scene, side: float, y: float, high: float, wall: Look) 
     )
 
 
-def add_skirting(scene: Scene, factors: Factors, camera: Vector) -> None:
+def add_skirting(scene: Scene, camera: Vector) -> None:
     """Add a white board where the walls meet the floor."""
     look: Look = {"colour": WHITE, "region": "wall", "gloss": 0.1, "blend": 0.01}
     y = FLOOR_Y + 0.05

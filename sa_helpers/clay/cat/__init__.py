@@ -12,11 +12,9 @@ from sa_helpers.clay.engine import (
     Factors,
     bell,
     choose,
-    continuous,
     flat,
-    happens,
     named,
-    uniform,
+    occasional,
     yes_no,
 )
 
@@ -36,14 +34,6 @@ def _nose_colour(random: Generator, drawn: Factors) -> str:
     dark = drawn["fur_colour"] in ("black", "grey") or drawn["coat"] == "point"
     pink = 0.2 if dark else 0.65
     return choose(random, {"pink": pink, "brick": 0.3, "black": 0.7 - pink})
-
-
-def _ruff(random: Generator, drawn: Factors) -> float:
-    return uniform(random, 0.3, 1.0) if happens(random, 0.3) else 0.0
-
-
-def _mouth_open(random: Generator, drawn: Factors) -> float:
-    return uniform(random, 0.3, 1.0) if happens(random, 0.15) else 0.0
 
 
 FUR_WORDS = "; ".join(
@@ -68,9 +58,7 @@ SPECS: tuple[Factor, ...] = (
     flat("stripe_width", 0.0, 1.0),
     flat("white", 0.0, 1.0),
     flat("patch_side", -1.0, 1.0, mirrored="negated"),
-    continuous(
-        "ruff", 0.0, 1.0, "0 or, with probability 0.3, uniform from 0.3 to 1: fluffy cheeks", _ruff
-    ),
+    occasional("ruff", 0.3, 0.3, meaning=": fluffy cheeks"),
     bell("ear_size", 0.0, 0.4),
     bell("ear_spread", 0.0, 0.45),
     bell("head_width", 0.0, 0.4),
@@ -101,9 +89,7 @@ SPECS: tuple[Factor, ...] = (
     bell("gaze_x", 0.0, 0.4, mirrored="negated"),
     bell("gaze_y", 0.0, 0.3),
     bell("smile", 0.2, 0.45),
-    continuous(
-        "mouth_open", 0.0, 1.0, "0 or, with probability 0.15, uniform from 0.3 to 1", _mouth_open
-    ),
+    occasional("mouth_open", 0.15, 0.3),
     bell("whiskers", 0.0, 0.45),
     yes_no("collar", 0.4),
     flat("collar_hue_deg", 0.0, 360.0, unit="deg"),

@@ -14,7 +14,6 @@ from sa_helpers.clay.engine import (
     turn_body,
     turn_head,
 )
-from sa_helpers.clay.engine import primitives as P
 
 PINK = (0.92, 0.64, 0.60)
 
@@ -41,11 +40,6 @@ def build_scene(factors: Factors) -> Scene:
     return scene
 
 
-def head_width(factors: Factors) -> float:
-    """Width of the head, 1 on average."""
-    return 1.0 + 0.07 * factors["head_width"]
-
-
 def place_muzzle(factors: Factors) -> feline.Muzzle:
     """Shape of the muzzle from factors."""
     return feline.Muzzle(
@@ -60,7 +54,7 @@ def place_muzzle(factors: Factors) -> feline.Muzzle:
 def ear_shape(factors: Factors) -> parts.EarShape:
     """Shape of the ears from factors."""
     return parts.EarShape(
-        root_x=0.49 * head_width(factors),
+        root_x=0.49 * parts.head_width(factors),
         root_y=0.50,
         length=0.58 * (1.0 + 0.18 * factors["ear_size"]),
         width=0.33 * (1.0 + 0.12 * factors["ear_size"]),
@@ -73,7 +67,7 @@ def eye_shape(factors: Factors, coat: Coat) -> parts.EyeShape:
     """Shape and colours of the eyes from factors."""
     return parts.EyeShape(
         radius=0.205 * (1.0 + 0.13 * factors["eye_size"]),
-        place=(0.315 * head_width(factors), 0.06, 0.735),
+        place=(0.315 * parts.head_width(factors), 0.06, 0.735),
         iris=EYE[factors["eye_colour"]],
         pupil=0.09 + 0.40 * factors["pupil"],
         slant_deg=10.0,
@@ -83,7 +77,7 @@ def eye_shape(factors: Factors, coat: Coat) -> parts.EyeShape:
 
 def add_head(scene: Scene, factors: Factors, coat: Coat, muzzle: feline.Muzzle) -> None:
     """Add skull, cheeks and muzzle, and paint the coat."""
-    wide = head_width(factors)
+    wide = parts.head_width(factors)
     fur: Look = {"colour": coat.fur, "region": "skin", "gloss": 0.14}
     scene.start_group(blend=0.05, edge=0.02)
     scene.add_ellipsoid((0, 0.14, -0.12), (0.82 * wide, 0.68, 0.74), casts=0.8, **fur)
@@ -92,7 +86,4 @@ def add_head(scene: Scene, factors: Factors, coat: Coat, muzzle: feline.Muzzle) 
     feline.add_tufts(scene, factors["ruff"], fur, wide)
     feline.add_muzzle(scene, muzzle, fur, coat.pads)
     paint_head(scene, factors, coat)
-    for side in SIDES:
-        scene.add_ellipsoid(
-            (side * 0.31 * wide, 0.05, 0.74), (0.17, 0.14, 0.13), blend=0.12, operation=P.CARVE
-        )
+    parts.carve_sockets(scene, 0.31 * wide)

@@ -24,6 +24,7 @@ from sa_helpers.clay.engine import (
     happens,
     named,
     normal,
+    occasional,
     uniform,
     yes_no,
 )
@@ -33,7 +34,7 @@ def _pattern(random: Generator, drawn: Factors) -> str:
     return choose(random, PATTERNS[drawn["fur_colour"]])
 
 
-def _ear_droop(random: Generator, drawn: Factors) -> float:
+def _ear_droop(random: Generator, _: Factors) -> float:
     low, high = {"pricked": (0.0, 0.15), "folded": (0.25, 0.6), "hanging": (0.7, 1.0)}[
         choose(random, {"pricked": 0.34, "folded": 0.26, "hanging": 0.4})
     ]
@@ -56,10 +57,6 @@ def _ruff(random: Generator, drawn: Factors) -> float:
 
 def _jowl(random: Generator, drawn: Factors) -> float:
     return normal(random, 0.6 * (drawn["ear_droop"] - 0.5), 0.4)
-
-
-def _mouth_open(random: Generator, drawn: Factors) -> float:
-    return uniform(random, 0.3, 1.0) if happens(random, 0.5) else 0.0
 
 
 def _tongue(random: Generator, drawn: Factors) -> float:
@@ -142,9 +139,7 @@ SPECS: tuple[Factor, ...] = (
     bell("gaze_x", 0.0, 0.4, mirrored="negated"),
     bell("gaze_y", 0.0, 0.3),
     bell("smile", 0.2, 0.45),
-    continuous(
-        "mouth_open", 0.0, 1.0, "0 or, with probability 0.5, uniform from 0.3 to 1", _mouth_open
-    ),
+    occasional("mouth_open", 0.5, 0.3),
     continuous(
         "tongue",
         0.0,

@@ -10,7 +10,7 @@ from sa_helpers.clay.animals.canine import (
     add_nose,
     place_muzzle,
 )
-from sa_helpers.clay.animals.parts import Colours, add_collar, add_torso
+from sa_helpers.clay.animals.parts import Colours, add_collar, add_torso, carve_sockets, head_width
 from sa_helpers.clay.dog.coat import (
     EYE,
     TAN,
@@ -62,7 +62,7 @@ def build_scene(factors: Factors) -> Scene:
 
 def add_head(scene: Scene, factors: Factors, colours: Colours, muzzle: Muzzle) -> None:
     """Add skull, brows, cheeks and muzzle, and paint the pattern of the fur."""
-    wide = 1.0 + 0.07 * factors["head_width"]
+    wide = head_width(factors)
     fur: Look = {"colour": colours["fur"], "region": "skin", "gloss": 0.14}
     scene.start_group(blend=0.05, edge=0.02)
     scene.add_ellipsoid((0, 0.17, -0.14), (0.79 * wide, 0.70, 0.76), casts=0.8, **fur)
@@ -72,10 +72,7 @@ def add_head(scene: Scene, factors: Factors, colours: Colours, muzzle: Muzzle) -
     add_ruff(scene, factors, fur, wide)
     add_curls(scene, factors, fur, wide)
     add_muzzle(scene, muzzle, fur)
-    for side in SIDES:
-        scene.add_ellipsoid(
-            (side * 0.30 * wide, 0.05, 0.74), (0.17, 0.14, 0.13), blend=0.12, operation=P.CARVE
-        )
+    carve_sockets(scene, 0.30 * wide)
     paint_pattern(scene, factors, colours)
     add_brows(scene, factors, colours, wide)
 
@@ -83,7 +80,7 @@ def add_head(scene: Scene, factors: Factors, colours: Colours, muzzle: Muzzle) -
 def add_eyes(scene: Scene, factors: Factors, colours: Colours) -> None:
     """Add round dark eyes with dark rims, lids and a bright highlight."""
     radius = 0.175 * (1.0 + 0.14 * factors["eye_size"])
-    wide = 1.0 + 0.07 * factors["head_width"]
+    wide = head_width(factors)
     for side in SIDES:
         center = (side * 0.295 * wide, 0.07, 0.735 - radius)
         scene.start_group(blend=0.015, edge=0.015)
@@ -145,7 +142,7 @@ def add_brows(scene: Scene, factors: Factors, colours: Colours, wide: float) -> 
 
 def add_ears(scene: Scene, factors: Factors, colours: Colours) -> None:
     """Add both ears at the sides of the skull."""
-    droop, wide = factors["ear_droop"], 1.0 + 0.07 * factors["head_width"]
+    droop, wide = factors["ear_droop"], head_width(factors)
     size = 1.0 + 0.2 * factors["ear_length"] * (0.5 + droop)
     step = 0.130 * size * (1.0 + 0.95 * droop)
     scene.start_group(blend=0.05, edge=0.04)
@@ -156,7 +153,7 @@ def add_ears(scene: Scene, factors: Factors, colours: Colours) -> None:
 
 def add_ear(scene: Scene, factors: Factors, side: float, step: float, colour: Colour) -> None:
     """Add an ear as a chain of flat discs, `step` apart, along a bend."""
-    droop, wide = factors["ear_droop"], 1.0 + 0.07 * factors["head_width"]
+    droop, wide = factors["ear_droop"], head_width(factors)
     broad = 1.0 + 0.2 * factors["ear_width"]
     twist = rotation(yaw_deg=side * (10.0 + 45.0 * droop))
     x, y, z = 0.46 * wide, 0.54 - 0.06 * droop, -0.10 + 0.06 * droop

@@ -122,10 +122,20 @@ def tailed(
         f"{share:.0%} with {wide_std:g}"
     )
 
-    def draw(random: np.random.Generator, drawn: Factors) -> float:
+    def draw(random: np.random.Generator, _: Factors) -> float:
         return long_tailed(random, std, wide_std, share)
 
     return continuous(name, -limit, limit, words, draw, unit="deg", **more)
+
+
+def occasional(name: str, probability: float, low: float, *, meaning: str = "") -> Factor:
+    """A factor that is mostly 0: else, with the given probability, uniform from `low` to 1."""
+    words = f"0 or, with probability {probability:g}, uniform from {low:g} to 1{meaning}"
+
+    def draw(random: np.random.Generator, _: Factors) -> float:
+        return uniform(random, low, 1.0) if happens(random, probability) else 0.0
+
+    return continuous(name, 0.0, 1.0, words, draw)
 
 
 def named(name: str, weights: Mapping[str, float]) -> Factor:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sa_helpers.clay.engine.colours import from_hue, mix, scaled
-from sa_helpers.clay.engine.factors import Factor, Factors, bell, flat, tailed
+from sa_helpers.clay.engine.factors import Factor, Factors, bell, continuous, flat, tailed, uniform
 from sa_helpers.clay.engine.geometry import Rotation, rotation
 from sa_helpers.clay.engine.scene import Scene
 
@@ -13,6 +13,13 @@ HEAD_PIVOT, BODY_PIVOT = (0.0, -0.55, -0.15), (0.0, -1.0, -0.15)
 POSE: tuple[Factor, ...] = (
     tailed("yaw_deg", 9.0, 22.0, 0.4, 42.0, mirrored="negated"),
     tailed("pitch_deg", 4.0, 9.0, 0.3, 18.0),
+)
+SKIN_TONE = continuous(
+    "skin_tone",
+    0.0,
+    1.0,
+    "u^1.25 with u uniform; 0 light, 1 dark",
+    lambda random, _: uniform(random, 0.0, 1.0) ** 1.25,
 )
 STAGE: tuple[Factor, ...] = (
     tailed("light_azimuth_deg", 25.0, 45.0, 0.4, 70.0, mirrored="negated"),

@@ -4,6 +4,7 @@ from numpy.random import Generator
 
 from sa_helpers.clay.engine import (
     POSE,
+    SKIN_TONE,
     STAGE,
     Domain,
     Factor,
@@ -23,12 +24,8 @@ from sa_helpers.clay.human.bust import build_scene
 from sa_helpers.clay.human.head import HAIR, IRIS
 
 
-def _age(random: Generator, drawn: Factors) -> float:
+def _age(random: Generator, _: Factors) -> float:
     return 18.0 + 64.0 * uniform(random, 0.0, 1.0) ** 2
-
-
-def _skin_tone(random: Generator, drawn: Factors) -> float:
-    return uniform(random, 0.0, 1.0) ** 1.25
 
 
 def _hair_length(random: Generator, drawn: Factors) -> float:
@@ -95,7 +92,7 @@ SPECS: tuple[Factor, ...] = (
     continuous(
         "age_years", 18.0, 82.0, "18 + 64 u^2 with u uniform: more young", _age, unit="years"
     ),
-    continuous("skin_tone", 0.0, 1.0, "u^1.25 with u uniform; 0 light, 1 dark", _skin_tone),
+    SKIN_TONE,
     bell("skin_warmth", 0.0, 0.45, -1.0, 1.0),
     continuous(
         "hair_length",

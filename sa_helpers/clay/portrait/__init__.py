@@ -41,7 +41,7 @@ def _chain(random: Generator, drawn: Factors) -> bool:
     return drawn["collar"] in ("fur", "neckline") and happens(random, 0.5)
 
 
-def _azimuth(random: Generator, drawn: Factors) -> float:
+def _azimuth(random: Generator, _: Factors) -> float:
     side = 1.0 if happens(random, 0.5) else -1.0
     return side * normal(random, 42.0, 14.0)
 

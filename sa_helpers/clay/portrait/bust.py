@@ -66,12 +66,12 @@ def add_costume(scene: Scene, factors: Factors) -> None:
             (side * 1.02 * torso_width(factors), -1.72, -0.12), (0.36, 0.42, 0.42), blend=0.12,
             colour=scaled(colour, 1.08), region="cloth", gloss=0.15,
         )  # fmt: skip
-    COLLARS[factors["collar"]](scene, factors, colour)
+    COLLARS[factors["collar"]](scene, factors)
     if factors["chain"]:
-        add_chain(scene, factors)
+        add_chain(scene)
 
 
-def add_ruff(scene: Scene, factors: Factors, colour: Colour) -> None:
+def add_ruff(scene: Scene, factors: Factors) -> None:
     """Add a pleated disc of linen under the chin."""
     scene.start_group(blend=0.01, edge=0.015)
     look: Look = {"colour": LINEN, "region": "cloth", "gloss": 0.05}
@@ -91,7 +91,7 @@ def add_ruff(scene: Scene, factors: Factors, colour: Colour) -> None:
             )
 
 
-def add_lace(scene: Scene, factors: Factors, colour: Colour) -> None:
+def add_lace(scene: Scene, factors: Factors) -> None:
     """Add a flat falling collar of linen, open in front."""
     scene.start_group(blend=0.01, edge=0.015)
     look: Look = {"colour": LINEN, "region": "cloth", "gloss": 0.05}
@@ -106,7 +106,7 @@ def add_lace(scene: Scene, factors: Factors, colour: Colour) -> None:
     )
 
 
-def add_fur(scene: Scene, factors: Factors, colour: Colour) -> None:
+def add_fur(scene: Scene, factors: Factors) -> None:
     """Add two bands of fur that meet on the chest."""
     scene.start_group(blend=0.02, edge=0.03)
     brown = mix((0.40, 0.27, 0.17), (0.78, 0.68, 0.54), 0.5 + 0.5 * factors["collar_size"])
@@ -127,7 +127,7 @@ def add_fur(scene: Scene, factors: Factors, colour: Colour) -> None:
             )
 
 
-def add_neckline(scene: Scene, factors: Factors, colour: Colour) -> None:
+def add_neckline(scene: Scene, factors: Factors) -> None:
     """Paint a low neckline with a linen hem."""
     paint: Look = {"edge": 0.02, "operation": P.PAINT}
     size = 1.0 + 0.12 * factors["collar_size"]
@@ -138,7 +138,7 @@ def add_neckline(scene: Scene, factors: Factors, colour: Colour) -> None:
         )  # fmt: skip
 
 
-def add_cravat(scene: Scene, factors: Factors, colour: Colour) -> None:
+def add_cravat(scene: Scene, factors: Factors) -> None:
     """Add a linen cravat: a band round the neck, and folds below the chin."""
     scene.start_group(blend=0.01, edge=0.015)
     look: Look = {"colour": LINEN, "region": "cloth", "gloss": 0.05}
@@ -151,7 +151,7 @@ def add_cravat(scene: Scene, factors: Factors, colour: Colour) -> None:
         scene.add_capsule((0.4 * x, -1.18, 0.34), bottom, (0.06, 0.13 * wide), blend=0.015, **look)
 
 
-def add_chain(scene: Scene, factors: Factors) -> None:
+def add_chain(scene: Scene) -> None:
     """Add a golden chain with a pendant over the shoulders."""
     spots = [(0.62, -1.32), (0.44, -1.42), (0.22, -1.50), (0.0, -1.53)]
     depths = scene.front_depths(spots).tolist()

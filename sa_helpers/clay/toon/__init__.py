@@ -4,6 +4,7 @@ from numpy.random import Generator
 
 from sa_helpers.clay.engine import (
     POSE,
+    SKIN_TONE,
     STAGE,
     Domain,
     Factor,
@@ -14,6 +15,7 @@ from sa_helpers.clay.engine import (
     flat,
     happens,
     named,
+    occasional,
     uniform,
     yes_no,
 )
@@ -36,10 +38,6 @@ def _lipstick(random: Generator, drawn: Factors) -> float:
     return uniform(random, 0.5, 1.0) if drawn["lashes"] and happens(random, 0.6) else 0.0
 
 
-def _skin_tone(random: Generator, drawn: Factors) -> float:
-    return uniform(random, 0.0, 1.0) ** 1.25
-
-
 def _hair_colour(random: Generator, drawn: Factors) -> str:
     fair = max(0.0, 1.0 - 1.6 * drawn["skin_tone"])
     natural = {
@@ -53,13 +51,9 @@ def _hair_colour(random: Generator, drawn: Factors) -> str:
     return choose(random, {**natural, **fantasy})
 
 
-def _mouth_open(random: Generator, drawn: Factors) -> float:
-    return uniform(random, 0.3, 1.0) if happens(random, 0.45) else 0.0
-
-
 SPECS: tuple[Factor, ...] = (
     *POSE,
-    continuous("skin_tone", 0.0, 1.0, "u^1.25 with u uniform; 0 light, 1 dark", _skin_tone),
+    SKIN_TONE,
     bell("skin_warmth", 0.0, 0.45),
     named(
         "hair_style",
@@ -108,9 +102,7 @@ SPECS: tuple[Factor, ...] = (
     bell("gaze_y", 0.0, 0.3),
     bell("nose_size", 0.0, 0.45),
     bell("smile", 0.35, 0.45),
-    continuous(
-        "mouth_open", 0.0, 1.0, "0 or, with probability 0.45, uniform from 0.3 to 1", _mouth_open
-    ),
+    occasional("mouth_open", 0.45, 0.3),
     continuous(
         "lipstick",
         0.0,

@@ -12,6 +12,7 @@ from sa_helpers.clay.engine import (
     flat,
     happens,
     named,
+    occasional,
     uniform,
 )
 from sa_helpers.clay.wild.bust import build_scene
@@ -26,10 +27,6 @@ def _mane(random: Generator, drawn: Factors) -> float:
 def _ruff(random: Generator, drawn: Factors) -> float:
     low = {"fox": 0.4, "wolf": 0.4, "tiger": 0.3}.get(drawn["species"], 0.0)
     return uniform(random, low, 1.0) if low > 0.0 else 0.0
-
-
-def _mouth_open(random: Generator, drawn: Factors) -> float:
-    return uniform(random, 0.3, 1.0) if happens(random, 0.22) else 0.0
 
 
 SPECS = (
@@ -66,9 +63,7 @@ SPECS = (
     bell("gaze_x", 0.0, 0.4, mirrored="negated"),
     bell("gaze_y", 0.0, 0.3),
     bell("smile", 0.1, 0.45),
-    continuous(
-        "mouth_open", 0.0, 1.0, "0 or, with probability 0.22, uniform from 0.3 to 1", _mouth_open
-    ),
+    occasional("mouth_open", 0.22, 0.3),
     *STAGE,
 )
 DOMAINS = {"wild": Domain(SPECS, build_scene)}

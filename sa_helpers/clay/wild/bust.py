@@ -14,7 +14,6 @@ from sa_helpers.clay.engine import (
     turn_body,
     turn_head,
 )
-from sa_helpers.clay.engine import primitives as P
 from sa_helpers.clay.wild.coat import (
     CANINE,
     INK,
@@ -80,17 +79,6 @@ def add_skull(scene: Scene, factors: Factors, coat: Coat) -> Look:
     return fur
 
 
-def carve_sockets(scene: Scene, factors: Factors) -> None:
-    """Carve shallow sockets for the eyes."""
-    for side in SIDES:
-        scene.add_ellipsoid(
-            (side * 0.30 * head_width(factors), 0.05, 0.74),
-            (0.17, 0.14, 0.13),
-            blend=0.12,
-            operation=P.CARVE,
-        )
-
-
 def add_eyes(scene: Scene, factors: Factors, coat: Coat, *, pupil: float) -> None:
     """Add the eyes of the species."""
     species = SPECIES[factors["species"]]
@@ -122,7 +110,7 @@ def add_canine_head(scene: Scene, factors: Factors, coat: Coat) -> None:
     canine.add_mouth(scene, dog, muzzle)
     fur = add_skull(scene, factors, coat)
     canine.add_muzzle(scene, muzzle, fur)
-    carve_sockets(scene, factors)
+    parts.carve_sockets(scene, 0.30 * head_width(factors))
     PAINTERS[factors["species"]](scene, factors, coat)
     canine.add_lips(scene, muzzle, num_points=4 if slim else 6)
     add_eyes(scene, factors, coat, pupil=0.18 if slim else 0.34)
@@ -142,7 +130,7 @@ def add_feline_head(scene: Scene, factors: Factors, coat: Coat) -> None:
     feline.add_mouth(scene, muzzle)
     fur = add_skull(scene, factors, coat)
     feline.add_muzzle(scene, muzzle, fur, coat.light)
-    carve_sockets(scene, factors)
+    parts.carve_sockets(scene, 0.30 * head_width(factors))
     PAINTERS[factors["species"]](scene, factors, coat)
     feline.add_lips(scene, muzzle)
     add_eyes(scene, factors, coat, pupil=0.32)

@@ -107,13 +107,13 @@ def paint(scene: Scene, center: Vector, radii: Vector, colour: Colour, **more: A
         )
 
 
-def paint_fox(scene: Scene, factors: Factors, coat: Coat) -> None:
+def paint_fox(scene: Scene, _: Factors, coat: Coat) -> None:
     """Paint white cheeks, chin and lips."""
     paint(scene, (0.62, -0.52, 0.40), (0.56, 0.25, 0.7), coat.light, roll_deg=-28.0, edge=0.12)
     paint(scene, (0, -0.58, 0.95), (0.36, 0.24, 0.7), coat.light)
 
 
-def paint_wolf(scene: Scene, factors: Factors, coat: Coat) -> None:
+def paint_wolf(scene: Scene, _: Factors, coat: Coat) -> None:
     """Paint pale cheeks and brows, and a dark forehead."""
     paint(scene, (0, 0.66, 0.3), (0.34, 0.42, 0.7), coat.dark, edge=0.2)
     paint(scene, (0, 0.12, 0.9), (0.10, 0.40, 0.5), coat.dark, edge=0.12)
@@ -137,7 +137,7 @@ def paint_tiger(scene: Scene, factors: Factors, coat: Coat) -> None:
         paint(scene, (0.80, y, 0.2), (0.26, 0.048 * broad, 0.5), roll_deg=roll_deg, **stripe)
 
 
-def paint_lion(scene: Scene, factors: Factors, coat: Coat) -> None:
+def paint_lion(scene: Scene, _: Factors, coat: Coat) -> None:
     """Paint a pale chin and pale skin under the eyes."""
     paint(scene, (0.28, -0.12, 0.72), (0.18, 0.10, 0.2), coat.light, edge=0.1, roll_deg=-20.0)
     paint(scene, (0, -0.64, 0.62), (0.34, 0.22, 0.5), coat.light, edge=0.08)
