@@ -251,7 +251,7 @@ def _put_together(arrays: Mapping[str, ndarray], meaning: dict[str, Any]) -> Sca
 
 
 SCALES: ArrayKind[Scales] = ArrayKind(
-    name="file of scaled directions",
+    name="set of scaled directions",
     take_apart=_take_apart,
     put_together=_put_together,
     remedy="Make it with `python -m sa_helpers.family scale FAMILY`.",

@@ -126,7 +126,7 @@ def _put_together(arrays: Mapping[str, np.ndarray], meaning: dict[str, Any]) -> 
 
 
 FOUND_LATENTS: checkpoints.ArrayKind[FoundLatents] = checkpoints.ArrayKind(
-    name="file of latents that searches found",
+    name="set of latents that searches found",
     take_apart=_take_apart,
     put_together=_put_together,
     remedy="Make it with "
