@@ -10,7 +10,8 @@ import time
 import numpy as np
 import torch
 
-from sa_helpers.finetuning import Trainer, TrainingImages, TrainingSettings, new_networks
+from sa_helpers.datasets import TrainingImages
+from sa_helpers.finetuning import Trainer, TrainingSettings, new_networks
 
 
 def images_per_sec(

@@ -10,14 +10,13 @@ from closeness import assert_equal_up_to_rounding
 from PIL import Image
 
 from sa_helpers import checkpoints, images
+from sa_helpers.datasets import TrainingImages, folder_images
 from sa_helpers.finetuning import (
     FLUENT_EMOJI,
     Judgement,
-    TrainingImages,
     TrainingSettings,
     child_trainer,
     few_images,
-    folder_images,
     judge,
     new_networks,
     train_until,

@@ -21,14 +21,12 @@ from safetensors.torch import load_file
 
 from sa_helpers import clay, images
 from sa_helpers.checkpoints import load_model
+from sa_helpers.datasets import TrainingImages, clay_images, folder_images
 from sa_helpers.finetuning import (
     Trainer,
-    TrainingImages,
     TrainingSettings,
     adjust_probability,
     augment,
-    clay_images,
-    folder_images,
     grow,
     losses,
     new_networks,

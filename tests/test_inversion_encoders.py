@@ -12,7 +12,6 @@ from sa_helpers import checkpoints, clay, family, images
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.inversion import (
     ENCODERS,
-    SPACES,
     AdaptedEncoder,
     EncoderSettings,
     InversionSettings,
@@ -25,7 +24,7 @@ from sa_helpers.inversion import (
     train_encoder,
 )
 from sa_helpers.inversion.__main__ import main
-from sa_helpers.latents import z_from_seeds
+from sa_helpers.latents import SPACES, z_from_seeds
 from sa_helpers.metrics import perceptual_distance
 from sa_helpers.networks import Encoder, EncoderConfig, Generator, GeneratorConfig
 

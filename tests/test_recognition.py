@@ -9,6 +9,7 @@ from safetensors import safe_open
 
 from sa_helpers import clay, images
 from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.fitting import perturb
 from sa_helpers.recognition import (
     READERS,
     AttributeNetwork,
@@ -23,7 +24,6 @@ from sa_helpers.recognition import (
 )
 from sa_helpers.recognition.__main__ import main
 from sa_helpers.recognition.scores import area_under_curve
-from sa_helpers.recognition.training import perturb
 
 SMALL = ReaderSettings(num_images=24, num_epochs=2, batch_size=8)
 

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sa_helpers import runtime
 from sa_helpers.runtime import (
     compute_dtype,
     default_device,
@@ -101,6 +102,14 @@ def test_progress_is_silent_on_request(capsys, monkeypatch):
 def test_progress_hands_everything_on(capsys):
     assert list(progress(range(3), desc="counting")) == [0, 1, 2]
     assert "counting" in capsys.readouterr().err
+
+
+def test_a_record_says_how_it_came_about():
+    said = runtime.provenance("make it")
+    assert said["command"] == "make it"
+    assert said["num_threads"] == torch.get_num_threads()
+    assert said["versions"] == runtime.versions()
+    assert said["versions"]["torch"] == torch.__version__.partition("+")[0]
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -211,7 +220,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from sa_helpers import checkpoints, images, metrics, runtime
-from sa_helpers.finetuning import folder_images, new_networks
+from sa_helpers.datasets import folder_images
+from sa_helpers.finetuning import new_networks
 
 folder = Path(sys.argv[1])
 networks = new_networks(img_resolution=32, seed=0)

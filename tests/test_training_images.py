@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from sa_helpers import clay, images
-from sa_helpers.finetuning import clay_images, folder_images
+from sa_helpers.datasets import clay_images, folder_images
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,6 @@ from sa_helpers import checkpoints, clay, family, images, metrics
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.inversion import (
     FOUND_LATENTS,
-    SPACES,
     FoundLatents,
     InversionSettings,
     invert,
@@ -23,6 +22,7 @@ from sa_helpers.inversion import (
 )
 from sa_helpers.inversion.__main__ import main as inversion_main
 from sa_helpers.latents import (
+    SPACES,
     images_from_w_plus,
     latents_to_w_plus,
     z_from_seeds,

@@ -23,8 +23,7 @@ from sa_helpers.latents import images_from_w_plus, w_plus_from_seeds
 from sa_helpers.networks import Generator
 from sa_helpers.recognition import IMG_RESOLUTION, AttributeNetwork, Segmenter
 from sa_helpers.runtime import in_batches
-
-_SIGMA_SEEDS = range(10_000)
+from sa_helpers.seeds import SIGMAS
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def survey_channels(
     effects = np.zeros((len(found.names), 0))
     if attributes is not None:
         factors = attributes.coding.output_names
-        sigmas = channel_sigmas(generator, _SIGMA_SEEDS, truncation_psi=truncation_psi)
+        sigmas = channel_sigmas(generator, SIGMAS, truncation_psi=truncation_psi)
         effects = factor_gradients(generator, w_plus, attributes, sigmas=sigmas).mean(axis=0)
     record = {"seeds": list(seeds), "truncation_psi": truncation_psi}
     return ChannelSurvey(found, factors, effects, record)

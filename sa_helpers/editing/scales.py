@@ -21,6 +21,7 @@ from sa_helpers.images import resize
 from sa_helpers.latents import images_from_w_plus, w_plus_from_seeds, z_from_seeds
 from sa_helpers.networks import Generator
 from sa_helpers.recognition import IMG_RESOLUTION, AttributeNetwork, Segmenter
+from sa_helpers.seeds import Drawn, first_seeds
 
 FACTORS = (
     "yaw_deg",
@@ -36,8 +37,8 @@ FACTORS = (
 )
 """What readers of the clay world read well and a straight line in W can move."""
 
-LABELLED_SEEDS = range(2000, 2600)  # pictures that directions are learnt from
-MEASURED_SEEDS = range(1000, 1016)  # pictures that are moved
+LABELLED_SEEDS = first_seeds(Drawn.LABELLED, 600)  # pictures that directions are learnt from
+MEASURED_SEEDS = first_seeds(Drawn.MEASURED, 16)  # pictures that are moved
 TRUNCATION_PSI = 0.7  # of the moved pictures
 MIN_WHOLE = 0.9  # share of the moved pictures that has to stay whole
 MIN_KNOWN = 0.75  # share of them whose factor has to stay within what the parent draws by itself
@@ -250,7 +251,7 @@ def _put_together(arrays: Mapping[str, ndarray], meaning: dict[str, Any]) -> Sca
 
 
 SCALES: ArrayKind[Scales] = ArrayKind(
-    name="file of scaled directions",
+    name="set of scaled directions",
     take_apart=_take_apart,
     put_together=_put_together,
     remedy="Make it with `python -m sa_helpers.family scale FAMILY`.",

@@ -57,7 +57,7 @@ class Member:
 
     def __repr__(self) -> str:
         """Say in one line which model it is."""
-        origin = f", fine-tuned from {self.parent}" if self.parent else ""
+        origin = f", fine-tuned from {shown(self.parent.name)}" if self.parent else ""
         return f"Member({shown(self.name)!r} of {shown(self._family)!r}{origin})"
 
     @property

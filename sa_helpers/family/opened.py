@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sa_helpers.runtime import version_of
 
 Opened = TypeVar("Opened")
-_MAX_KEPT = 64
+_MAX_KEPT = 128
 
 
 def opened(

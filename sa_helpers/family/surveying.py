@@ -20,6 +20,7 @@ from sa_helpers.editing.scales import (
 from sa_helpers.editing.scales import TRUNCATION_PSI as SCALES_PSI
 from sa_helpers.family import Family, Member
 from sa_helpers.recognition import AttributeNetwork
+from sa_helpers.runtime import provenance
 
 TRUNCATION_PSI = 0.7
 
@@ -86,7 +87,7 @@ def scale_family(models: Family) -> Path:
         "min_known": MIN_KNOWN,
         "min_following": MIN_FOLLOWING,
         "min_span": MIN_SPAN,
-        "command": f"python -m sa_helpers.family scale {models.name}",
+        **provenance(f"python -m sa_helpers.family scale {models.name}"),
     }
     return SCALES.save(parent.scales_path, Scales(found, record))
 

@@ -2,7 +2,6 @@
 
 from sa_helpers.finetuning.augmentation import adjust_probability, augment
 from sa_helpers.finetuning.children import Judgement, child_trainer, finetune, judge, train_until
-from sa_helpers.finetuning.data import TrainingImages, clay_images, folder_images
 from sa_helpers.finetuning.emoji import FLUENT_EMOJI
 from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
 from sa_helpers.finetuning.resizing import grow, shrink, widen
@@ -18,14 +17,11 @@ __all__ = [
     "Run",
     "StepReport",
     "Trainer",
-    "TrainingImages",
     "TrainingSettings",
     "adjust_probability",
     "augment",
     "child_trainer",
-    "clay_images",
     "finetune",
-    "folder_images",
     "grow",
     "judge",
     "new_networks",

@@ -12,15 +12,15 @@ from numpy import ndarray
 from torch import Tensor
 
 from sa_helpers import checkpoints, images, metrics, runtime
-from sa_helpers.finetuning.data import TrainingImages
+from sa_helpers.datasets import TrainingImages
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import Trainer
 from sa_helpers.latents import images_from_seeds
 from sa_helpers.networks import Generator
+from sa_helpers.seeds import Drawn, first_seeds
 
 FEATURE_NETWORK = "efficientnet-lite0"
 COARSE_RESOLUTION = 32
-_FIRST_SEED = 1_000_000  # of the judged images; sheets and chapters show smaller ones
 _NUM_GROUPS, _GROUP_SIZE = 10, 20
 _NUM_LOGITS = 40
 _NUM_SUBSETS = 20
@@ -73,7 +73,8 @@ def finetune(parent: Path, data: TrainingImages, *, settings: TrainingSettings) 
 
     Example:
         >>> import sa_helpers as sa
-        >>> from sa_helpers.finetuning import TrainingSettings, clay_images
+        >>> from sa_helpers.datasets import clay_images
+        >>> from sa_helpers.finetuning import TrainingSettings
         >>> parent = sa.open_family("clay").parent
         >>> toons = clay_images("toon", num_images=8, img_resolution=128)
         >>> settings = TrainingSettings.of_a_child(total_kimg=0.016)  # a child takes 10
@@ -159,7 +160,7 @@ def judge(trainer: Trainer, *, domain: TrainingImages, held_out: TrainingImages)
         domain: All images of the domain that there are.
         held_out: Those of them that the trainer has not seen.
     """
-    seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_GROUPS * _GROUP_SIZE)
+    seeds = first_seeds(Drawn.JUDGED, _NUM_GROUPS * _GROUP_SIZE)
     generated = images_from_seeds(trainer.generator_ema, seeds, truncation_psi=1.0)
     resolution = domain.img_resolution
     return Judgement(

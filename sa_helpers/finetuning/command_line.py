@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from sa_helpers import checkpoints, images, runtime
 from sa_helpers.command_line import (
     add_num_threads,
@@ -18,7 +16,7 @@ from sa_helpers.command_line import (
     settings_from,
     use_num_threads,
 )
-from sa_helpers.finetuning.data import TrainingImages, clay_images, folder_images
+from sa_helpers.datasets import TrainingImages, clay_images, folder_images
 from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
 from sa_helpers.finetuning.resizing import grow, shrink, widen
 from sa_helpers.finetuning.run import Run
@@ -125,15 +123,13 @@ def _run(options: argparse.Namespace, *, command: str) -> None:
         device=device,
         dtype=runtime.compute_dtype(device),
     )
-    provenance = {
-        "parent": parent,
-        "command": f"python -m sa_helpers.finetuning {command}",
-        "num_threads": torch.get_num_threads(),
-    }
     run = Run(
         trainer,
         options.folder,
-        provenance=provenance,
+        provenance={
+            "parent": parent,
+            **runtime.provenance(f"python -m sa_helpers.finetuning {command}"),
+        },
         num_evaluation_images=options.num_evaluation_images,
         report=lambda line: print(line, flush=True),
     )

@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,8 @@ from numpy import ndarray
 
 from sa_helpers import checkpoints, images, metrics, runtime
 from sa_helpers.command_line import positive_int, refuse, use_num_threads
+from sa_helpers.datasets import TrainingImages, folder_images
 from sa_helpers.finetuning.children import Judgement, child_trainer, judge, train_until
-from sa_helpers.finetuning.data import TrainingImages, folder_images
 from sa_helpers.finetuning.emoji import FLUENT_EMOJI
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.latents import images_from_seeds
@@ -185,11 +184,9 @@ def make(variant: Variant, *, domain: TrainingImages, parent: Path) -> tuple[Rec
         models.append(train_until(trainer, kimg))
         judgements.append(judge(trainer, domain=domain, held_out=parts.held_out))
     provenance = {
-        "command": "python -m sa_helpers.finetuning.few_images",
-        "num_threads": torch.get_num_threads(),
+        **runtime.provenance("python -m sa_helpers.finetuning.few_images"),
         "dtype": str(trainer.dtype).removeprefix("torch."),
         "device": trainer.device.type,
-        "versions": {name: version(name) for name in ("torch", "numpy")},
         "seconds": round(time.monotonic() - started),
     }
     known = identity(variant, data, parent=parent)

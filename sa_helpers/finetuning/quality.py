@@ -21,9 +21,9 @@ from sa_helpers import clay, images, metrics
 from sa_helpers.latents import images_from_seeds
 from sa_helpers.networks import Generator
 from sa_helpers.recognition import AttributeNetwork
+from sa_helpers.seeds import Drawn, Rendered, first_seeds
 
 NETWORK = "efficientnet-lite0"
-_GENERATED_SEED, _HELD_OUT_SEED = 1_000_000, 2_000_000
 _CHUNK = 50
 COARSE_RESOLUTIONS = (32, 16)
 WELL_READ = 0.9
@@ -77,8 +77,8 @@ def measure_quality(
     held_out, trained_on, generated = (
         _look_at(batches, resolutions=sizes, reader=reader)
         for batches in (
-            _rendered(domain, _HELD_OUT_SEED, num_images, resolution),
-            _rendered(domain, first_seed, num_images, resolution),
+            _rendered(domain, first_seeds(Rendered.HELD_OUT, num_images), resolution),
+            _rendered(domain, range(first_seed, first_seed + num_images), resolution),
             _generated(generator, num_images),
         )
     )
@@ -150,7 +150,7 @@ def mirror_error(read: dict[str, ndarray], mirrored: dict[str, ndarray]) -> floa
 
 
 def _truth(domain: str, names: Sequence[str], count: int) -> dict[str, ndarray]:
-    seeds = range(_HELD_OUT_SEED, _HELD_OUT_SEED + count)
+    seeds = first_seeds(Rendered.HELD_OUT, count)
     drawn = [clay.sample_factors(domain, seed) for seed in seeds]
     return {name: np.array([factors[name] for factors in drawn]) for name in names}
 
@@ -183,17 +183,16 @@ def _joined(batches: Sequence[dict[str, ndarray]]) -> dict[str, ndarray]:
     return {name: np.concatenate([batch[name] for batch in batches]) for name in names}
 
 
-def _rendered(domain: str, first_seed: int, count: int, resolution: int) -> Iterator[Tensor]:
-    for start in range(first_seed, first_seed + count, _CHUNK):
-        seeds = range(start, min(start + _CHUNK, first_seed + count))
-        batch = images.from_uint8(clay.render(domain, seeds).images)
+def _rendered(domain: str, seeds: range, resolution: int) -> Iterator[Tensor]:
+    for start in range(0, len(seeds), _CHUNK):
+        batch = images.from_uint8(clay.render(domain, seeds[start : start + _CHUNK]).images)
         yield images.resize(batch, img_resolution=resolution)
 
 
 def _generated(generator: Generator, count: int) -> Iterator[Tensor]:
-    for start in range(_GENERATED_SEED, _GENERATED_SEED + count, _CHUNK):
-        seeds = range(start, min(start + _CHUNK, _GENERATED_SEED + count))
-        yield images_from_seeds(generator, seeds, truncation_psi=1.0)
+    seeds = first_seeds(Drawn.JUDGED, count)
+    for start in range(0, count, _CHUNK):
+        yield images_from_seeds(generator, seeds[start : start + _CHUNK], truncation_psi=1.0)
 
 
 def _to_held_out(

@@ -13,29 +13,27 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import astuple
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sa_helpers import checkpoints, images, metrics, runtime
-from sa_helpers.finetuning.data import TrainingImages
+from sa_helpers.datasets import TrainingImages
 from sa_helpers.finetuning.parts import with_plain_weights
 from sa_helpers.finetuning.sampling import sample_sheet
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import StepReport, Trainer
 from sa_helpers.latents import images_from_seeds
+from sa_helpers.seeds import Drawn, first_seeds
 
 FEATURE_NETWORK = "efficientnet-lite0"
-_EVALUATION_SEED = 1_000_000
 _TICK_KIMG = 1.0
 _EVALUATION_CHUNK = 50
 # What a run may change when it continues, because no weight depends on it.
 _OUTER_SETTINGS = ("total_kimg", "snapshot_kimg", "evaluation_kimg", "state_kimg")
 # What makes a parent: not its name or place, nor how long it took.
 _PARENTHOOD = ("sha256", "is_grown", "is_shrunk")
-_PACKAGES = ("torch", "numpy", "numba")
 
 
 class Run:
@@ -112,7 +110,7 @@ class Run:
             "settings": trainer.settings.to_dict(),
             "dtype": str(trainer.dtype).removeprefix("torch."),
             "device": trainer.device.type,
-            "versions": {name: version(name) for name in _PACKAGES},
+            "versions": runtime.versions(),
             "kimg": self._kimg,
             "train_sec": round(self.train_sec, 3),
             "losses": self.losses,
@@ -190,7 +188,7 @@ class Run:
         generator, reals = self.trainer.generator_ema, self._reals
         key = f"{len(reals)} images of {reals.img_resolution} px: {reals.sha256}"
         real = metrics.cached_features(key, reals.batches, network=FEATURE_NETWORK)
-        seeds = range(_EVALUATION_SEED, _EVALUATION_SEED + self.num_evaluation_images)
+        seeds = first_seeds(Drawn.JUDGED, self.num_evaluation_images)
         step = _EVALUATION_CHUNK
         chunks = (seeds[i : i + step] for i in range(0, len(seeds), step))
         dtype = self.trainer.dtype

@@ -7,8 +7,9 @@ from jaxtyping import UInt8
 from sa_helpers import images
 from sa_helpers.latents import images_from_seeds
 from sa_helpers.networks import Generator
+from sa_helpers.seeds import Drawn, first_seeds
 
-_SHEET_SEEDS = range(100)
+_SHEET_SEEDS = first_seeds(Drawn.SHOWN, 100)
 
 
 def sample_sheet(

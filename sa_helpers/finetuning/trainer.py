@@ -15,9 +15,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sa_helpers.datasets import TrainingImages
 from sa_helpers.finetuning import losses
 from sa_helpers.finetuning.augmentation import adjust_probability, augment
-from sa_helpers.finetuning.data import TrainingImages
 from sa_helpers.finetuning.parts import train_only
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.networks import Discriminator, Generator

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from sa_helpers import checkpoints, clay
+from sa_helpers import checkpoints, clay, runtime
 from sa_helpers.command_line import (
     add_num_threads,
     add_settings,
@@ -109,12 +108,11 @@ def _train(options: argparse.Namespace, *, command: str) -> Path:
     )
     name = options.model.parent.name if options.model.stem == "model" else options.model.stem
     record: dict[str, Any] = {
-        "command": command,
+        **runtime.provenance(command),
         "model": name,
         "model_sha256": loaded.sha256,
         "domain": options.domain,
         "settings": dataclasses.asdict(settings),
-        "num_threads": torch.get_num_threads(),
         "train_sec": round(time.monotonic() - started, 1),
         "num_held_out": options.num_held_out,
     }

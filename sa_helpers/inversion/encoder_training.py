@@ -20,6 +20,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from sa_helpers import runtime
+from sa_helpers.fitting import OneCycle, fit
 from sa_helpers.images import from_uint8, resize, to_uint8
 from sa_helpers.inversion.adapted_encoder import AdaptedEncoder
 from sa_helpers.inversion.encoding import encode
@@ -33,10 +34,8 @@ from sa_helpers.latents import (
 )
 from sa_helpers.metrics import perceptual_distance, perceptual_distance_to
 from sa_helpers.networks import Generator
-from sa_helpers.recognition.training import perturb
+from sa_helpers.seeds import Drawn, Rendered, first_seeds
 
-_FIRST_Z_SEED = 10_000_000
-_FIRST_KNOWN_SEED = 20_000_000
 _KNOWN_BATCH = 64
 _REPORTS = 20
 
@@ -85,7 +84,7 @@ class EncoderSettings:
     rank: int = 0
     network: str = "st-lpips-alex"
     num_images: int = 4000
-    first_seed: int = 1_500_000
+    first_seed: int = Rendered.ENCODERS.start
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -136,19 +135,13 @@ def train_encoder(
     generator = generator.to(device)
     encoder = _new_encoder(generator, settings, spaces, origin).to(device)
     _learn_known(encoder, generator, settings, report)
-    optimizer = torch.optim.AdamW(encoder.parameters(), lr=settings.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=settings.learning_rate, total_steps=settings.num_steps
-    )
+    cycle = OneCycle(encoder, learning_rate=settings.learning_rate, num_steps=settings.num_steps)
     batches = _rendered_batches(images, settings)
     started = time.monotonic()
     for step in range(settings.num_steps):
         rendered = from_uint8(next(batches)).to(device)
         losses = _losses(encoder, generator, rendered, step, settings)
-        optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
-        optimizer.step()
-        schedule.step()
+        cycle.descend(torch.stack(list(losses.values())).sum())
         if (step + 1) % max(1, settings.num_steps // _REPORTS) == 0:
             parts = "  ".join(
                 f"{name} {float(value.detach()):.3f}" for name, value in losses.items()
@@ -204,33 +197,28 @@ def _learn_known(
         return
     device = encoder.w_std.device
     z = z_from_seeds(
-        range(_FIRST_KNOWN_SEED, _FIRST_KNOWN_SEED + count),
+        first_seeds(Drawn.ENCODER_START, count),
         z_dim=generator.config.z_dim,
         device=device,
     )
-    images, w = _draw_known(generator, z, settings)
-    rng = torch.Generator().manual_seed(settings.seed)
-    optimizer = torch.optim.AdamW(encoder.parameters(), lr=settings.learning_rate)
-    num_steps = settings.num_epochs * (count // _KNOWN_BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=settings.learning_rate, total_steps=num_steps
+    pictures, w = _draw_known(generator, z, settings)
+
+    def error_of(latents: dict[str, Tensor], chosen: Tensor) -> Tensor:
+        floats = {space: values.float() for space, values in latents.items()}
+        known = {"z": z[chosen][:, None], "w": w[chosen][:, None]}
+        return _latent_error(encoder, floats, known)
+
+    epochs = fit(
+        encoder,
+        pictures.numpy(),
+        error_of,
+        num_epochs=settings.num_epochs,
+        batch_size=_KNOWN_BATCH,
+        learning_rate=settings.learning_rate,
+        seed=settings.seed,
     )
-    dtype = runtime.compute_dtype(device)
-    for epoch in range(settings.num_epochs):
-        for chosen in torch.randperm(count, generator=rng).split(_KNOWN_BATCH):
-            seen = perturb(from_uint8(images[chosen].numpy()), rng=rng).to(device)
-            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                latents = encoder(seen.contiguous(memory_format=torch.channels_last))
-            known = {"z": z[chosen][:, None], "w": w[chosen][:, None]}
-            floats = {space: values.float() for space, values in latents.items()}
-            error = _latent_error(encoder, floats, known)
-            optimizer.zero_grad(set_to_none=True)
-            error.backward()
-            optimizer.step()
-            schedule.step()
-        report(
-            f"known latents, epoch {epoch + 1}/{settings.num_epochs}: {float(error.detach()):.3f}"
-        )
+    for epoch, errors in enumerate(epochs, start=1):
+        report(f"known latents, epoch {epoch}/{settings.num_epochs}: {errors[-1]:.3f}")
 
 
 @torch.no_grad()
@@ -267,8 +255,9 @@ def _losses(
 ) -> dict[str, Tensor]:
     """The weighted losses of a step, by name."""
     dtype = runtime.compute_dtype(rendered.device)
-    first = _FIRST_Z_SEED + step * settings.num_generated
-    seeds = range(first, first + settings.num_generated)
+    start = step * settings.num_generated
+    all_seeds = first_seeds(Drawn.ENCODER_STEPS, settings.num_steps * settings.num_generated)
+    seeds = all_seeds[start : start + settings.num_generated]
     z = z_from_seeds(seeds, z_dim=generator.config.z_dim, device=rendered.device)
     with torch.no_grad():
         w_plus = z_to_w_plus(generator, z, truncation_psi=settings.truncation_psi)

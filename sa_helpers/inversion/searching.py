@@ -22,9 +22,8 @@ from sa_helpers.command_line import add_num_threads, positive_int
 from sa_helpers.inversion.optimisation import Inversion, InversionSettings, invert
 from sa_helpers.latents import SPACES, images_from_w_plus, latents_to_w_plus
 from sa_helpers.networks import Generator
+from sa_helpers.seeds import Rendered, first_seeds
 
-FIRST_SEED = 2_000_000
-"""Of the held-out images: no generator, reader or encoder was trained on them."""
 _BATCH = 10
 _SEARCH: dict[str, Any] = {"num_candidates": 200, "coarse_share": 0.75, "truncation_psi": 0.7}
 
@@ -127,7 +126,7 @@ def _put_together(arrays: Mapping[str, np.ndarray], meaning: dict[str, Any]) -> 
 
 
 FOUND_LATENTS: checkpoints.ArrayKind[FoundLatents] = checkpoints.ArrayKind(
-    name="file of latents that searches found",
+    name="set of latents that searches found",
     take_apart=_take_apart,
     put_together=_put_together,
     remedy="Make it with "
@@ -156,7 +155,7 @@ def run(options: argparse.Namespace) -> Path:
         loaded.generator.requires_grad_(False),
         options.domain,
         space=options.space,
-        seeds=range(FIRST_SEED, FIRST_SEED + options.num_images),
+        seeds=first_seeds(Rendered.HELD_OUT, options.num_images),
         settings=InversionSettings(num_steps=options.num_steps, **_SEARCH),
         num_threads=options.num_threads,
         report=lambda line: print(line, flush=True),

@@ -21,9 +21,9 @@ from sa_helpers.latents import w_plus_from_seeds
 from sa_helpers.live import graph
 from sa_helpers.networks import Generator, GeneratorConfig, StyleSpace
 from sa_helpers.runtime import replacing
+from sa_helpers.seeds import SIGMAS
 
 SCHEMA = 1
-SIGMA_SEEDS = range(10_000)  # of the channels' standard deviations, as in the surveys
 SIGMA_PSI = 0.7
 STILL_SEED, STILL_PSI, STILL_SIDE = 6, 0.7, 256
 _PART = "generator."
@@ -185,7 +185,7 @@ def _channels(models: Family) -> list[dict[str, Any]]:
     regions = dict(zip(survey.found.names, survey.found.localized(), strict=True))
     factors = [_strongest(survey.factors, row) for row in survey.effects]
     strongest = dict(zip(survey.found.names, factors, strict=True))
-    sigmas = channel_sigmas(parent, SIGMA_SEEDS, truncation_psi=SIGMA_PSI).tolist()
+    sigmas = channel_sigmas(parent, SIGMAS, truncation_psi=SIGMA_PSI).tolist()
     rows = []
     for name, sigma in zip(parent.synthesis.style_space.names, sigmas, strict=True):
         region = regions.get(name, NO_REGION)

@@ -18,6 +18,7 @@ from sa_helpers.runtime.files import (
     staging,
     version_of,
 )
+from sa_helpers.runtime.origins import provenance, versions
 from sa_helpers.runtime.states import adam_like, load_state, misfits, save_state, save_torch
 from sa_helpers.runtime.texts import read_json, read_toml, shown
 
@@ -33,6 +34,7 @@ __all__ = [
     "misfits",
     "named_device",
     "progress",
+    "provenance",
     "randn_per_seed",
     "read_json",
     "read_toml",
@@ -44,4 +46,5 @@ __all__ = [
     "shown",
     "staging",
     "version_of",
+    "versions",
 ]

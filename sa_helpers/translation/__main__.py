@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from sa_helpers import clay
+from sa_helpers import clay, runtime
 from sa_helpers.command_line import (
     add_num_threads,
     add_settings,
@@ -19,7 +17,7 @@ from sa_helpers.command_line import (
     settings_from,
     use_num_threads,
 )
-from sa_helpers.finetuning import clay_images
+from sa_helpers.datasets import clay_images
 from sa_helpers.translation.training import CutSettings, train_translator
 from sa_helpers.translation.translator import TRANSLATORS
 
@@ -84,11 +82,10 @@ def _train(options: argparse.Namespace, *, command: str) -> Path:
         report=lambda line: print(line, flush=True),
     )
     record: dict[str, Any] = {
-        "command": command,
+        **runtime.provenance(command),
         "source": source.description,
         "target": target.description,
         "settings": dataclasses.asdict(settings),
-        "num_threads": torch.get_num_threads(),
         "last_session_sec": round(time.monotonic() - started, 1),
     }
     path = TRANSLATORS.save(options.path, translator, record=record)

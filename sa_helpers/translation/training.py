@@ -6,16 +6,17 @@ are.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from sa_helpers import runtime
+from sa_helpers.datasets import TrainingImages
 from sa_helpers.translation.contrastive import (
     discriminator_loss,
     generator_loss,
@@ -29,20 +30,6 @@ from sa_helpers.translation.translator import (
 )
 
 _REPORTS = 40
-
-
-@runtime_checkable
-class ImageSource(Protocol):
-    """Images of one domain, in batches that a step and a seed determine."""
-
-    @property
-    def description(self) -> Mapping[str, Any]:
-        """What the images are; a state belongs to them."""
-
-    def batch(
-        self, step: int, *, batch_size: int, seed: int, is_mirrored: bool
-    ) -> Float[Tensor, "batch 3 size size"]:
-        """The images of a step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +104,7 @@ class CutTrainer:
             "discriminator": self._adam(self.discriminator.parameters()),
         }
 
-    def step(self, source: ImageSource, target: ImageSource) -> dict[str, float]:
+    def step(self, source: TrainingImages, target: TrainingImages) -> dict[str, float]:
         """Show one batch of each domain; returns the losses before the step, by name."""
         real_source, real_target = self._batch(source, 1), self._batch(target, 2)
         self._set_learning_rate()
@@ -187,7 +174,7 @@ class CutTrainer:
     def _adam(self, parameters: Any) -> torch.optim.Adam:
         return torch.optim.Adam(parameters, lr=self.settings.learning_rate, betas=(0.5, 0.999))
 
-    def _batch(self, images: ImageSource, salt: int) -> Float[Tensor, "batch 3 size size"]:
+    def _batch(self, images: TrainingImages, salt: int) -> Float[Tensor, "batch 3 size size"]:
         settings = self.settings
         batch = images.batch(
             self.step_index,
@@ -234,8 +221,8 @@ class CutTrainer:
 
 
 def train_translator(
-    source: ImageSource,
-    target: ImageSource,
+    source: TrainingImages,
+    target: TrainingImages,
     settings: CutSettings,
     *,
     state_path: Path | None = None,

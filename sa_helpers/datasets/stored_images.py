@@ -27,7 +27,7 @@ def stored_images(
     *,
     img_resolution: int,
     max_images: int,
-    folder: Path,
+    folder: Path | None = None,
     is_current: Callable[[ndarray], bool] = lambda _: True,
 ) -> tuple[Images, Notes]:
     """Map the images of a key from the disk, and make them where they are missing.
@@ -38,7 +38,7 @@ def stored_images(
             JSON-ready, which come back with the images whenever they are mapped.
         img_resolution: Side in pixels.
         max_images: The most that `make` yields.
-        folder: Of such files.
+        folder: Of such files; None is the one in the cache.
         is_current: Whether images that are there are still those of the key.
 
     Returns:
@@ -48,6 +48,7 @@ def stored_images(
         OSError: They cannot be written; where the disk is full, path and needed room are stated.
     """
     text = json.dumps(key, sort_keys=True)
+    folder = folder or runtime.cache_dir() / "training_images"
     path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.npy"
     if path.is_file():
         if not runtime.is_sealed(path):

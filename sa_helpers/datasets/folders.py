@@ -1,13 +1,21 @@
-"""Find the images of a folder by their content, and account for everything else in it."""
+"""Any folder of images: found by their content, with an account of everything else in it."""
 
 import hashlib
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from sa_helpers import images
+import numpy as np
+
+from sa_helpers import images, runtime
+from sa_helpers.datasets.stored_images import Notes, stored_images
+from sa_helpers.datasets.training_images import TrainingImages
 from sa_helpers.runtime import shown
+
+_NUM_NAMED = 20  # files that are left out, in logs, records and summaries; the rest is counted
 
 # Files that lie beside images without being meant as such: licences, notes, tables.
 _COMPANION_SUFFIXES = frozenset({"", ".csv", ".json", ".md", ".toml", ".txt", ".yaml", ".yml"})
@@ -129,3 +137,92 @@ def _sort_in(path: Path, content: FolderContent, seen: dict[str, str]) -> None:
     seen[digest] = name
     content.images.append(path)
     content.digests.append(digest)
+
+
+def folder_images(
+    folder: Path,
+    *,
+    img_resolution: int,
+    max_pixels: int = images.MAX_PIXELS,
+    cache_dir: Path | None = None,
+) -> TrainingImages:
+    """Read every image below `folder`, cut to a centred square and resized.
+
+    PNG, JPEG, WebP and TIFF of any size and shape, told by their content, not by their names; see
+    `images.read_image`. A linked folder is followed once, and of equal files the first is used.
+    What cannot be read is named in a warning of the log and, with all else that is not used, in
+    `left_out`. Hidden files and texts such as a licence are passed over.
+
+    Raises:
+        FileNotFoundError: No such folder, or no readable image in it.
+        NotADirectoryError: A file, such as an archive.
+        OSError: The images cannot be kept; where the disk is full, path and needed room are stated.
+    """
+    content = look_into(folder)
+    key = {
+        "kind": "folder",
+        "files": content.digests,
+        "img_resolution": img_resolution,
+        "max_pixels": max_pixels,
+    }
+    array, notes = stored_images(
+        key,
+        lambda notes: _prepared(content, notes, img_resolution, max_pixels),
+        img_resolution=img_resolution,
+        max_images=len(content.images),
+        folder=cache_dir,
+    )
+    unreadable = {content.name(content.images[int(i)]): why for i, why in notes["unread"].items()}
+    left_out = dict(sorted({**content.left_out, **unreadable}.items()))
+    _warn(left_out)
+    description = {
+        "kind": "folder",
+        "num_images": len(array),
+        "img_resolution": img_resolution,
+        "sha256": notes["sha256"],
+    }
+    return TrainingImages(array, description, left_out, _origin(content, left_out, len(array)))
+
+
+def _prepared(
+    content: FolderContent, notes: Notes, img_resolution: int, max_pixels: int
+) -> Iterator[np.ndarray]:
+    """Read the images one by one, and note why some cannot be read."""
+    unread: dict[str, str] = {}
+    notes["unread"] = unread
+    paths = runtime.progress(content.images, desc=f"reading {shown(content.folder.name)}")
+    for index, path in enumerate(paths):
+        try:
+            array = images.read_image(path, img_resolution=img_resolution, max_pixels=max_pixels)
+        except (OSError, ValueError) as error:
+            unread[str(index)] = str(error).replace(f"'{shown(path)}'", "it")
+        else:
+            yield array[None]
+    if len(unread) == len(content.images):
+        raise FileNotFoundError(
+            f"{shown(content.folder)} holds no readable image, and "
+            f"{len(unread) + len(content.left_out)} other files; put images there: PNG, JPEG, WebP "
+            "or TIFF. Convert HEIC and raw photographs, and take the single frames of videos."
+        )
+
+
+def _warn(left_out: Mapping[str, str]) -> None:
+    logger = logging.getLogger(__name__)
+    for name, reason in list(left_out.items())[:_NUM_NAMED]:
+        logger.warning("left out %s: %s", name, reason)
+    if len(left_out) > _NUM_NAMED:
+        logger.warning("left out %d more", len(left_out) - _NUM_NAMED)
+
+
+def _origin(content: FolderContent, left_out: Mapping[str, str], num_images: int) -> dict[str, Any]:
+    return {
+        "name": shown(content.folder.absolute().name),
+        "files": {
+            "found": num_images + len(left_out) + len(content.others),
+            "used": num_images,
+            "left_out": len(left_out),
+            "texts": len(content.others),
+            "hidden": content.num_hidden,
+        },
+        "left_out": dict(list(left_out.items())[:_NUM_NAMED]),
+    }
