@@ -244,7 +244,7 @@ def load_scales(path: Path) -> Scales:
     Raises:
         CheckpointError: A missing or damaged file, or one of another kind.
     """
-    remedy = "Make it with `python -m sa_helpers.family scale`."
+    remedy = "Make it with `sa-helpers scale`."
     return load_arrays(path, make=_made, kind="file of scaled directions", remedy=remedy)
 
 

@@ -279,7 +279,7 @@ def load_survey(path: Path) -> ChannelSurvey:
     Raises:
         CheckpointError: A missing or damaged file, or one of another kind.
     """
-    remedy = "Make it with `python -m sa_helpers.family survey`."
+    remedy = "Make it with `sa-helpers survey`."
     return load_arrays(path, make=_made, kind="survey of channels", remedy=remedy)
 
 

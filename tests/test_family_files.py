@@ -13,12 +13,12 @@ from tiny_networks import tiny_generator
 
 from sa_helpers import checkpoints, family
 from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.commands import main
 from sa_helpers.family import members, opening
-from sa_helpers.family.__main__ import main
 from sa_helpers.family.records import checked_record
-from sa_helpers.finetuning.recipes import read_recipes
 from sa_helpers.recognition import Segmenter, save_reader
 from sa_helpers.survey import save_survey, survey_channels, with_provenance
+from workshop.recipes import read_recipes
 
 ESCAPE = "\x1b[2J"
 JSON = st.recursive(
@@ -273,7 +273,7 @@ class TestCompanions:
             lambda: models.found_latents("dog"),
             lambda: models.translator("dog", "dog"),
         ):
-            with pytest.raises(CheckpointError, match=r"python -m sa_helpers"):
+            with pytest.raises(CheckpointError, match="(sa-helpers|python -m workshop) "):
                 question()
         assert not readers.can_read_factors
 

@@ -10,9 +10,9 @@ from tiny_networks import tiny_generator
 from sa_helpers import clay
 from sa_helpers.channels import ChannelRegions, feature_channels
 from sa_helpers.checkpoints import CheckpointError, save_model
+from sa_helpers.commands import main
 from sa_helpers.directions import channel_effects, channel_sigmas
 from sa_helpers.family import family
-from sa_helpers.family.__main__ import main
 from sa_helpers.latents import z_from_seeds, z_to_w_plus
 from sa_helpers.networks import Generator
 from sa_helpers.recognition import AttributeNetwork, FactorCoding, Segmenter, save_reader

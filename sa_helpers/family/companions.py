@@ -22,7 +22,7 @@ from sa_helpers.scales import Scales, load_scales
 from sa_helpers.survey import ChannelSurvey, load_survey
 from sa_helpers.translation import Translator, load_translator
 
-_HOW = "Train one with `python -m sa_helpers.recognition {kind} {path} {domain}`."
+_HOW = "Train one with `python -m workshop {words}`, in the repository of the book."
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Readers:
         path = self._attributes_path
         network, record = _load_reader(path) if path.is_file() else (None, {})
         if not isinstance(network, AttributeNetwork):
-            how = _HOW.format(kind="attributes", path=path, domain=path.stem)
+            how = _HOW.format(words=f"train-attributes {path.stem} {path}")
             raise CheckpointError(
                 f'The family in {self.folder} reads no factors of "{self.domain}". {how}'
             )
@@ -101,7 +101,7 @@ class Readers:
             if isinstance(network, Segmenter) and self.domain in record.get("domains", ()):
                 return network, record
         path = self.folder / "readers" / "segmenter_mine.safetensors"
-        how = _HOW.format(kind="segmenter", path=path, domain=self.domain)
+        how = _HOW.format(words=f"train-segmenter {path} --domains {self.domain}")
         raise CheckpointError(
             f'The family in {self.folder} has no segmenter for "{self.domain}". {how}'
         )
@@ -123,7 +123,7 @@ def open_encoder(path: Path, *, model_path: Path, sha256: str) -> LatentEncoder:
     Raises:
         CheckpointError: There is none, it is damaged, or it was trained for other weights.
     """
-    command = f"python -m sa_helpers.inversion encoder {path} {model_path} DOMAIN"
+    command = f"sa-helpers train-encoder {model_path} DOMAIN {path}"
     if not path.is_file():
         raise CheckpointError(
             f'The model "{model_path.stem}" has no encoder: there is no {path}. Train one with '
@@ -165,7 +165,7 @@ def open_survey(folder: Path, name: str, *, sha256: str) -> ChannelSurvey:
     if survey.provenance.get("sha256") != sha256:
         raise CheckpointError(
             f"{path} is a survey of other weights than those of {name}. Survey them with "
-            f"`python -m sa_helpers.family survey {folder} {name}`."
+            f"`sa-helpers survey {folder} {name}`."
         )
     return survey
 
@@ -191,7 +191,7 @@ def open_scales(folder: Path, name: str, *, sha256: str) -> Scales:
     if scales.provenance.get("sha256") != sha256:
         raise CheckpointError(
             f"{path} was measured for other weights than those of {name}. Measure again with "
-            f"`python -m sa_helpers.family scale {folder}`."
+            f"`sa-helpers scale {folder}`."
         )
     return scales
 
@@ -213,7 +213,7 @@ def open_latents(folder: Path, name: str, *, space: str, sha256: str) -> FoundLa
     if found.record.get("model_sha256") != sha256:
         raise CheckpointError(
             f"{path} was searched for other weights than those of {name}. Search again with "
-            f"`python -m sa_helpers.inversion search {path} MODEL DOMAIN --space {space}`."
+            f"`sa-helpers invert MODEL DOMAIN {path} --space {space}`."
         )
     return found
 

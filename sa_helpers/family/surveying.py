@@ -86,7 +86,7 @@ def scale_family(models: Family) -> Path:
         "min_known": MIN_KNOWN,
         "min_following": MIN_FOLLOWING,
         "min_span": MIN_SPAN,
-        "command": f"python -m sa_helpers.family scale {models.name}",
+        "command": f"sa-helpers scale {models.name}",
     }
     return save_scales(scales_path(models.folder, name), Scales(found, provenance))
 

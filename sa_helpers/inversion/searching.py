@@ -4,7 +4,6 @@ A search takes seconds an image, a distance between sets of images needs many, a
 minutes. So the latents of a hundred are kept, with what anybody needs to search again.
 """
 
-import argparse
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,8 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sa_helpers import checkpoints, clay, images, runtime
-from sa_helpers.command_line import add_num_threads, positive_int
+from sa_helpers import checkpoints, clay, images
 from sa_helpers.inversion.optimisation import Inversion, InversionSettings, invert
 from sa_helpers.inversion.spaces import SPACES
 from sa_helpers.networks import Generator
@@ -26,7 +24,10 @@ from sa_helpers.networks import Generator
 FIRST_SEED = 2_000_000
 """Of the held-out images: no generator, reader or encoder was trained on them."""
 _BATCH = 10
-_SEARCH: dict[str, Any] = {"num_candidates": 200, "coarse_share": 0.75, "truncation_psi": 0.7}
+SEARCH_SETTINGS = InversionSettings(
+    num_steps=100, num_candidates=200, coarse_share=0.75, truncation_psi=0.7
+)
+"""Of the searches that ship."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def load_latents(path: Path) -> FoundLatents:
         CheckpointError: A missing or damaged file, or one of another kind.
     """
     kind = "file of latents that searches found"
-    remedy = "Make it with `python -m sa_helpers.inversion search`."
+    remedy = "Make it with `sa-helpers invert`."
     return checkpoints.load_arrays(path, make=_made, kind=kind, remedy=remedy)
 
 
@@ -137,32 +138,3 @@ def _made(meaning: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> FoundLat
         InversionSettings(**meaning["settings"]),
         meaning["record"],
     )
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Tell a parser what `run` wants to know."""
-    parser.add_argument("path", type=Path, help="file to write, ending in .npz")
-    parser.add_argument("model", type=Path, help="checkpoint of the generator")
-    parser.add_argument("domain", help="clay domain, the generator's own")
-    parser.add_argument("--space", choices=tuple(SPACES), default="z", help="default %(default)s")
-    parser.add_argument("--num-images", type=positive_int, default=100, help="default %(default)s")
-    parser.add_argument(
-        "--num-steps", type=positive_int, default=100, help="of each search (default %(default)s)"
-    )
-    add_num_threads(parser)
-
-
-def run(options: argparse.Namespace) -> Path:
-    """Search as the options say, and return the path of what was stored."""
-    loaded = checkpoints.load(options.model, parts=(), device=runtime.default_device())
-    found = search_many(
-        loaded.generator.requires_grad_(False),
-        options.domain,
-        space=options.space,
-        seeds=range(FIRST_SEED, FIRST_SEED + options.num_images),
-        settings=InversionSettings(num_steps=options.num_steps, **_SEARCH),
-        num_threads=options.num_threads,
-        report=lambda line: print(line, flush=True),
-    )
-    found.record["model_sha256"] = loaded.sha256
-    return save_latents(options.path, found)

@@ -56,7 +56,7 @@ def load_encoder(path: Path) -> tuple[LatentEncoder, dict[str, Any]]:
 
 def _load(path: Path, *, within: tuple[str, ...]) -> tuple[LatentEncoder, dict[str, Any]]:
     """Read an encoder that others, named in `within`, are changes of."""
-    remedy = "Copy it again, or train it with `python -m sa_helpers.inversion`."
+    remedy = "Copy it again, or train it with `sa-helpers train-encoder`."
     make = functools.partial(_make, folder=path.parent, within=(*within, path.stem))
     encoder, record = load_network(path, kind=_KIND, make=make, remedy=remedy)
     if isinstance(encoder, AdaptedEncoder):

@@ -30,7 +30,7 @@ def load_translator(path: Path) -> tuple[Translator, dict[str, Any]]:
     Raises:
         CheckpointError: A missing or damaged file, or one of another kind.
     """
-    remedy = "Copy it again, or train it with `python -m sa_helpers.translation`."
+    remedy = "Copy it again, or train it with `python -m workshop train-translator`."
     return load_network(path, kind=_KIND, make=_make, remedy=remedy)
 
 
