@@ -273,7 +273,7 @@ class TestCompanions:
             lambda: models.found_latents("dog"),
             lambda: models.translator("dog", "dog"),
         ):
-            with pytest.raises(CheckpointError, match="(sa-helpers|python -m workshop) "):
+            with pytest.raises(CheckpointError, match=r"(sa-helpers|python -m workshop) "):
                 question()
         assert not readers.can_read_factors
 

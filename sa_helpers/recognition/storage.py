@@ -38,7 +38,7 @@ def load_reader(path: Path) -> tuple[AttributeNetwork | Segmenter, dict[str, Any
     Raises:
         CheckpointError: A missing or damaged file, or one of another kind.
     """
-    remedy = "Copy it again, or train it with `python -m workshop train-attributes` or `train-segmenter`."
+    remedy = "Copy it again, or train it, see `python -m workshop --help`."
     return load_network(path, kind=_KIND, make=_make, remedy=remedy)
 
 
