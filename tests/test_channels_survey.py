@@ -20,9 +20,9 @@ from sa_helpers.channels.survey import (
     survey_channels,
 )
 from sa_helpers.checkpoints import CheckpointError, save_model
+from sa_helpers.commands import main
 from sa_helpers.editing import channel_effects, channel_sigmas
 from sa_helpers.family import open_family
-from sa_helpers.family.__main__ import main
 from sa_helpers.latents import w_plus_from_seeds
 from sa_helpers.networks import Generator
 from sa_helpers.recognition import READERS, AttributeNetwork, FactorCoding, Segmenter

@@ -107,7 +107,7 @@ def test_save_and_load_bring_scales_back(tmp_path):
 def test_a_damaged_file_says_how_to_make_another(tmp_path):
     path = tmp_path / "x.npz"
     np.savez(path, nothing=np.zeros(1))
-    with pytest.raises(CheckpointError, match=r"python -m sa_helpers\.family scale"):
+    with pytest.raises(CheckpointError, match=r"sa-helpers scale"):
         scales.SCALES.load(path)
 
 

@@ -14,11 +14,11 @@ from tiny_networks import tiny_generator
 from sa_helpers import checkpoints, family
 from sa_helpers.channels.survey import SURVEYS, survey_channels, with_record
 from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.commands import main
 from sa_helpers.family import opened, opening
-from sa_helpers.family.__main__ import main
 from sa_helpers.family.records import checked_record
-from sa_helpers.finetuning.recipes import read_recipes
 from sa_helpers.recognition import READERS, Segmenter
+from workshop.recipes import read_recipes
 
 ESCAPE = "\x1b[2J"
 JSON = st.recursive(
@@ -274,7 +274,7 @@ class TestCompanions:
             lambda: models["dog"].found_latents(),
             lambda: models.translator("dog", "dog"),
         ):
-            with pytest.raises(CheckpointError, match=r"python -m sa_helpers"):
+            with pytest.raises(CheckpointError, match=r"(sa-helpers|python -m workshop) "):
                 question()
         assert not readers.can_read_factors
 
