@@ -157,7 +157,7 @@ class TestEnds:
         process = subprocess.Popen(
             [sys.executable, "-m", "sa_helpers", *words],
             cwd=ROOT,
-            env={**os.environ, "SA_CACHE_DIR": str(tmp_path / "cache")},
+            env={**os.environ, "SA_CACHE_DIR": str(tmp_path / "cache"), "TQDM_DISABLE": "1"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
