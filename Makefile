@@ -39,7 +39,7 @@ $(NODE_STAMP): live/package.json live/package-lock.json $(STAMP)
 	touch $@
 
 live: setup ## Build the live models' app, with graphs and weights, for the site
-	$(BIN)/python -m sa_helpers.live $(LIVE)
+	$(BIN)/python -m sa_helpers live $(LIVE)
 	$(NPM) run build -- ../$(LIVE)
 
 book: setup live ## Run the notebooks that are stale and build the site
@@ -88,7 +88,7 @@ pages: setup ## Look at the built pages in headless Chromium
 	$(PYTEST) tests/test_pages.py tests/test_live_pages.py
 
 models: setup ## Train the shipped models again (hours; stops and resumes), e.g. NAMES="toon dog"
-	$(BIN)/python -m sa_helpers.finetuning.rebuild $(NAMES)
+	$(BIN)/python -m workshop rebuild $(NAMES)
 
 lab: setup ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from sa_helpers import checkpoints, family, metrics
-from sa_helpers.finetuning import command_line, rebuild
+from sa_helpers.commands import main
 from sa_helpers.networks import Generator, GeneratorConfig
+from workshop.rebuild import ship_run
 
 CONFIG = GeneratorConfig(
     img_resolution=8, channels={4: 4, 8: 4}, z_dim=4, w_dim=4, num_mapping_layers=1
@@ -29,12 +30,12 @@ def train(folder: Path, data: Path, cache: Path, *more: str) -> None:
     metrics.extract_features = _mean_colours
     metrics.feature_cache.extract_features = _mean_colours
     arguments = [
-        str(folder), "--data", str(data), "--img-resolution", "8", "--total-kimg", "0.08",
+        "finetune", str(data), str(folder), "--img-resolution", "8", "--total-kimg", "0.08",
         "--batch-size", "8", "--state-kimg", "0.024", "--evaluation-kimg", "0.04",
         "--num-evaluation-images", "8", "--snapshot-kimg", "0.016", "--num-threads", "1",
         "--device", "cpu", "--ada-target", "0.6", *more,
     ]  # fmt: skip
-    assert command_line.main(arguments) == 0
+    assert main(arguments) == 0
 
 
 def save(path: Path, value: float, **record: object) -> None:
@@ -64,7 +65,7 @@ def convert(source: Path, target: Path, layout: str) -> None:
 
 def ship(run: Path, target: Path) -> None:
     """Ship a run, over one that was shipped."""
-    rebuild.ship(run, target, is_origin=True, num_quality_images=1)
+    ship_run(run, target, is_origin=True, num_quality_images=1)
 
 
 def fetch(url: str, path: Path) -> None:

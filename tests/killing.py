@@ -14,7 +14,13 @@ from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["killing", "sa_helpers.finetuning.rebuild", "sa_helpers.family", "sa_helpers.checkpoints"]
+    [
+        "killing",
+        "workshop.rebuild",
+        "sa_helpers.commands.finetuning",
+        "sa_helpers.family",
+        "sa_helpers.checkpoints",
+    ]
 )
 _EVENTS = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.fsync")
 

@@ -20,9 +20,9 @@ from sa_helpers.channels.survey import (
     survey_channels,
 )
 from sa_helpers.checkpoints import CheckpointError, save_model
+from sa_helpers.commands import main
 from sa_helpers.editing import channel_effects, channel_sigmas
 from sa_helpers.family import open_family
-from sa_helpers.family.__main__ import main
 from sa_helpers.latents import w_plus_from_seeds
 from sa_helpers.networks import Generator
 from sa_helpers.recognition import READERS, AttributeNetwork, FactorCoding, Segmenter
@@ -164,7 +164,7 @@ class TestFiles:
             path.write_bytes(content)
             with pytest.raises(CheckpointError, match="no survey"):
                 SURVEYS.load(path)
-        with pytest.raises(CheckpointError, match="family survey"):
+        with pytest.raises(CheckpointError, match="sa-helpers survey"):
             SURVEYS.load(tmp_path / "absent.npz")
 
     @pytest.mark.slow

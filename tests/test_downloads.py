@@ -13,8 +13,8 @@ from web_server import Site, serving
 
 from sa_helpers import family
 from sa_helpers.checkpoints import CheckpointError, save_model
+from sa_helpers.commands import main
 from sa_helpers.family import DownloadError, download
-from sa_helpers.family.__main__ import main
 
 PAGE = b"<!DOCTYPE html><html><title>Google Drive - Virus scan warning</title></html>"
 

@@ -107,7 +107,7 @@ def test_save_and_load_bring_scales_back(tmp_path):
 def test_a_damaged_file_says_how_to_make_another(tmp_path):
     path = tmp_path / "x.npz"
     np.savez(path, nothing=np.zeros(1))
-    with pytest.raises(CheckpointError, match=r"python -m sa_helpers\.family scale"):
+    with pytest.raises(CheckpointError, match=r"sa-helpers scale"):
         scales.SCALES.load(path)
 
 
@@ -116,7 +116,9 @@ def test_scales_of_other_weights_are_refused(tmp_path):
     row = scales.ScaledDirection(Direction("yaw_deg", torch.ones(4)), "°", 0.1, (-9, 8))
     path = tmp_path / "zoo" / "directions" / "human.npz"
     scales.SCALES.save(path, scales.Scales({"yaw_deg": row}, {"model_sha256": "another"}))
-    with pytest.raises(CheckpointError, match=r"other weights than those of human\..*family scale"):
+    with pytest.raises(
+        CheckpointError, match=r"other weights than those of human\..*sa-helpers scale"
+    ):
         _ = open_family(tmp_path / "zoo").scales
 
 

@@ -14,11 +14,11 @@ from tiny_networks import tiny_generator
 from sa_helpers import checkpoints, family
 from sa_helpers.channels.survey import SURVEYS, survey_channels, with_record
 from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.commands import main
 from sa_helpers.family import opened, opening
-from sa_helpers.family.__main__ import main
 from sa_helpers.family.records import checked_record
-from sa_helpers.finetuning.recipes import read_recipes
 from sa_helpers.recognition import READERS, Segmenter
+from workshop.recipes import read_recipes
 
 ESCAPE = "\x1b[2J"
 JSON = st.recursive(
@@ -274,7 +274,7 @@ class TestCompanions:
             lambda: models["dog"].found_latents(),
             lambda: models.translator("dog", "dog"),
         ):
-            with pytest.raises(CheckpointError, match=r"python -m sa_helpers"):
+            with pytest.raises(CheckpointError, match=r"(sa-helpers|python -m workshop) "):
                 question()
         assert not readers.can_read_factors
 
@@ -290,7 +290,7 @@ class TestCompanions:
         models, path = family.open_family(tmp_path), tmp_path / "channels" / "dog.npz"
         for record in ({"model_sha256": "of others"}, {"sha256": "of others"}, {}):
             SURVEYS.save(path, with_record(survey, **record))
-            with pytest.raises(CheckpointError, match=r"other weights.*family survey"):
+            with pytest.raises(CheckpointError, match=r"other weights.*sa-helpers survey"):
                 _ = models["dog"].survey
         SURVEYS.save(path, with_record(survey, model_sha256=models["dog"].sha256))
         assert models["dog"].survey.found.names == survey.found.names

@@ -12,7 +12,6 @@ from PIL import Image
 from sa_helpers import checkpoints, images
 from sa_helpers.datasets import TrainingImages, folder_images
 from sa_helpers.finetuning import (
-    FLUENT_EMOJI,
     Judgement,
     TrainingSettings,
     child_trainer,
@@ -21,10 +20,11 @@ from sa_helpers.finetuning import (
     new_networks,
     train_until,
 )
-from sa_helpers.finetuning.emoji import main as make_emoji
-from sa_helpers.finetuning.few_images import VARIANTS, Variant, divide
-from sa_helpers.finetuning.recipes import read_recipes
+from sa_helpers.finetuning.few_images import FLUENT_EMOJI, VARIANTS, Variant, divide
 from sa_helpers.finetuning.trainer import Trainer
+from workshop.__main__ import main
+from workshop.emoji import emoji
+from workshop.recipes import RECIPES, read_recipes
 
 
 def tiny_networks():
@@ -85,14 +85,10 @@ class TestChildren:
             tiny_trainer(tmp_path / "alone")
 
     def test_settings_of_a_child_are_the_defaults_of_the_recipes(self):
-        recipe = read_recipes(few_images.PARENT.with_name("recipes.toml"))["toon"]
-        settings = TrainingSettings.of_a_child(total_kimg=1)
-        fields = settings.to_dict()
+        given = read_recipes(RECIPES)["toon"].training.settings.to_dict()
+        expected = TrainingSettings.of_a_child(total_kimg=1).to_dict()
         own = {"total_kimg", "snapshot_kimg", "evaluation_kimg", "seed"}
-        given = {k: v for k, v in recipe.options.items() if k in fields and k not in own}
-        assert given
-        given = {k: None if v == "none" else v for k, v in given.items()}
-        assert given == {name: fields[name] for name in given}
+        assert [k for k in given if given[k] != expected[k] and k not in own] == []
 
 
 class TestJudgement:
@@ -140,10 +136,10 @@ class TestEmoji:
         assert sum(file.stat().st_size for file in FLUENT_EMOJI.iterdir()) < 1.5e6
 
     def test_making_lays_every_head_over_white(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("sa_helpers.finetuning.emoji._HEADS", ("1f466{}",))
+        monkeypatch.setattr("workshop.emoji._HEADS", ("1f466{}",))
         for tone in ("", "-1f3fb", "-1f3fc", "-1f3fd", "-1f3fe", "-1f3ff"):
             Image.new("RGBA", (256, 256)).save(tmp_path / f"1f466{tone}.webp", lossless=True)
-        make_emoji(tmp_path, tmp_path / "made")
+        emoji(tmp_path, tmp_path / "made")
         made = folder_images(tmp_path / "made", img_resolution=128)
         assert len(list((tmp_path / "made").glob("*.jpg"))) == 6
         assert made.array.min() == 255
@@ -166,8 +162,8 @@ class TestComparison:
         monkeypatch.setattr(few_images, "STAGE_KIMG", (0.0, 0.008, 0.016))
         monkeypatch.setattr(few_images, "NUM_HELD_OUT", 8)
         monkeypatch.setattr(few_images, "NUM_FEW", 4)
-        arguments = ["few", "--parent", str(parent), "--records", str(tmp_path)]
-        assert few_images.main(arguments) == 0
+        arguments = ["few-images", "few", "--parent", str(parent), "--records", str(tmp_path)]
+        assert main(arguments) == 0
         record = few_images.read_record("few", folder=tmp_path)
         assert record.kimg == [0.0, 0.008, 0.016]
         assert record.identity["data"]["num_images"] == 204
@@ -177,7 +173,7 @@ class TestComparison:
         assert (record.from_others > record.from_parent).all()
         samples = few_images.read_samples("few", folder=tmp_path)
         assert [sample.shape for sample in samples] == [(5, 32, 32, 3)]
-        assert few_images.main(arguments) == 0
+        assert main(arguments) == 0
         assert "few: is there" in capsys.readouterr().out
 
     def test_a_folder_of_ones_own_can_be_compared(self, tmp_path, capsys):
@@ -185,13 +181,13 @@ class TestComparison:
             pixels = np.random.default_rng(seed).integers(0, 256, (9, 9, 3), dtype=np.uint8)
             images.write_image(tmp_path / f"{seed}.png", pixels)
         arguments = ["--data", str(tmp_path), "--records", str(tmp_path)]
-        assert few_images.main(["few", *arguments]) == 1
+        assert main(["few-images", "few", *arguments]) == 1
         assert "There are 3 images; expected 70 or more" in capsys.readouterr().err
-        assert few_images.main(["nobody", *arguments]) == 1
+        assert main(["few-images", "nobody", *arguments]) == 1
         assert "['nobody'] are unknown" in capsys.readouterr().err
 
     def test_an_unknown_record_says_how_to_make_it(self, tmp_path):
-        with pytest.raises(ValueError, match="few_images` makes them"):
+        with pytest.raises(ValueError, match="few-images` makes them"):
             few_images.read_record("nobody", folder=tmp_path)
 
     @pytest.mark.parametrize("name", VARIANTS)
@@ -199,7 +195,7 @@ class TestComparison:
         domain = folder_images(FLUENT_EMOJI, img_resolution=128)
         where = {"parent": few_images.PARENT, "folder": few_images.RECORDS}
         assert few_images.is_current(name, domain=domain, **where), (
-            "run `python -m sa_helpers.finetuning.few_images`, then the chapter"
+            "run `python -m workshop few-images`, then the chapter"
         )
         num_stages = 1 if VARIANTS[name].is_few else len(few_images.STAGE_KIMG) - 1
         assert len(few_images.read_samples(name)) == num_stages

@@ -21,9 +21,13 @@ from safetensors.torch import load_file
 
 from sa_helpers import clay, images
 from sa_helpers.checkpoints import load_model
+from sa_helpers.commands import main
 from sa_helpers.datasets import TrainingImages, clay_images, folder_images
 from sa_helpers.finetuning import (
+    ImageChoice,
+    Start,
     Trainer,
+    Training,
     TrainingSettings,
     adjust_probability,
     augment,
@@ -32,11 +36,9 @@ from sa_helpers.finetuning import (
     new_networks,
     parts,
     quality,
-    rebuild,
     shrink,
     widen,
 )
-from sa_helpers.finetuning.command_line import build_parser, main
 from sa_helpers.networks import (
     Discriminator,
     DiscriminatorConfig,
@@ -45,6 +47,7 @@ from sa_helpers.networks import (
 )
 from sa_helpers.networks.filters import upsample_image
 from sa_helpers.recognition import READERS
+from workshop.options import FAMILY
 
 CHANNELS = {4: 8, 8: 8, 16: 8}
 
@@ -550,15 +553,43 @@ class TestSettings:
         settings = TrainingSettings(total_kimg=3, snapshot_kimg=(1, 2), ada_target=0.6)
         assert TrainingSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
 
-    def test_the_command_line_offers_every_setting(self):
-        options = build_parser().parse_args(
-            ["f", "--data", "clay:human", "--total-kimg", "4", "--no-is-mirrored",
-             "--ada-target", "0.6", "--ema-rampup", "none", "--snapshot-kimg", "1", "2"]
-        )  # fmt: skip
-        assert options.ada_target == 0.6
-        assert options.ema_rampup is None
-        assert options.snapshot_kimg == [1.0, 2.0]
-        assert not options.is_mirrored
+    def test_the_command_line_offers_every_setting(self, monkeypatch):
+        made: list[Training] = []
+        monkeypatch.setattr(Training, "run", lambda self, *_, **__: made.append(self))
+        command = ["finetune", "clay:human", "f", "--total-kimg", "4", "--no-is-mirrored"]
+        command += ["--ada-target", "0.6", "--ema-rampup", "None", "--snapshot-kimg", "1", "2"]
+        command += ["--channels", "64", "32", "--parent", "p", "--num-images", "9"]
+        assert main(command) == 0
+        assert made == [
+            Training(
+                data="clay:human",
+                settings=TrainingSettings(
+                    total_kimg=4.0,
+                    is_mirrored=False,
+                    ada_target=0.6,
+                    ema_rampup=None,
+                    snapshot_kimg=(1.0, 2.0),
+                ),
+                start=Start(parent=Path("p"), channels={64: 32}),
+                images=ImageChoice(num_images=9),
+            )
+        ]
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ([], "--total-kimg"),
+            (["--total-kimg", "4", "--snapshot-kimg", "0"], "snapshot_kimg is 0"),
+            (["--total-kimg", "4", "--parent", "a", "--grow-from", "b"], "at most one"),
+            (["--total-kimg", "4", "--parent", "a", "--img-resolution", "8"], "scratch only"),
+            (["--total-kimg", "4", "--num-images", "0"], "num_images is 0"),
+        ],
+    )
+    def test_words_that_make_no_training_end_the_command(self, words, said, capsys):
+        with pytest.raises(SystemExit) as caught:
+            main(["finetune", "clay:human", "f", *words])
+        assert caught.value.code == 2
+        assert said in " ".join(capsys.readouterr().err.replace("│", "").split())
 
 
 @pytest.fixture(scope="module")
@@ -572,7 +603,7 @@ def image_folder(tmp_path_factory) -> Path:
 
 def run_arguments(folder: Path, image_folder: Path) -> list[str]:
     return [
-        str(folder), "--data", str(image_folder), "--img-resolution", "8", "--total-kimg", "0.48",
+        "finetune", str(image_folder), str(folder), "--img-resolution", "8", "--total-kimg", "0.48",
         "--batch-size", "8", "--state-kimg", "0.08", "--evaluation-kimg", "0.4",
         "--num-evaluation-images", "8", "--snapshot-kimg", "0.16", "--num-threads", "1",
         "--device", "cpu",
@@ -602,7 +633,7 @@ class TestRun:
     def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
         self, tmp_path, image_folder, finished_run
     ):
-        command = [sys.executable, "-m", "sa_helpers.finetuning"]
+        command = [sys.executable, "-m", "sa_helpers"]
         command += run_arguments(tmp_path, image_folder)
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         while not (tmp_path / "state.pt").exists():
@@ -641,7 +672,6 @@ class TestRun:
         [
             (["--device", "gpu"], '"gpu" is not there'),
             (["--num-frozen-discriminator-blocks", "9"], "there are 1 blocks"),
-            (["--snapshot-kimg", "0"], "snapshot_kimg is 0"),
         ],
     )
     def test_impossible_options_say_so(self, option, said, tmp_path, image_folder, capsys):
@@ -654,7 +684,7 @@ class TestRun:
         assert "is damaged" in capsys.readouterr().err
 
     def test_a_missing_parent_says_so(self, tmp_path, image_folder, capsys):
-        arguments = [str(tmp_path), "--data", str(image_folder), "--total-kimg", "1"]
+        arguments = ["finetune", str(image_folder), str(tmp_path), "--total-kimg", "1"]
         assert main([*arguments, "--parent", str(tmp_path / "nobody")]) == 1
         assert "nobody" in capsys.readouterr().err
 
@@ -685,7 +715,7 @@ class TestQuality:
         monkeypatch.setattr(quality, "images_from_seeds", rendered_anew)
         monkeypatch.setattr(quality, "_CHUNK", 60)
         generator = new_networks(img_resolution=128, seed=0)[0]
-        reader, _ = READERS.load(rebuild.MODELS / "clay" / "readers" / "human.safetensors")
+        reader, _ = READERS.load(FAMILY / "readers" / "human.safetensors")
         judged = quality.measure_quality(
             generator, domain="human", first_seed=0, num_images=60, reader=reader
         )

@@ -11,7 +11,7 @@ from tiny_networks import tiny_generator
 from sa_helpers.images import resize
 from sa_helpers.inversion import InversionSettings, invert
 from sa_helpers.inversion.optimisation import learning_rate_factor, noise_regularisation
-from sa_helpers.latents import z_from_seeds, z_to_w_plus
+from sa_helpers.latents import SPACES, z_from_seeds, z_to_w_plus
 from sa_helpers.metrics import perceptual_distance
 from sa_helpers.networks import Generator
 

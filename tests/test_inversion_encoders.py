@@ -10,6 +10,7 @@ from tiny_networks import tiny_generator
 
 from sa_helpers import checkpoints, clay, family, images
 from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.commands import main
 from sa_helpers.inversion import (
     ENCODERS,
     AdaptedEncoder,
@@ -23,7 +24,6 @@ from sa_helpers.inversion import (
     reconstruction_errors,
     train_encoder,
 )
-from sa_helpers.inversion.__main__ import main
 from sa_helpers.latents import SPACES, z_from_seeds
 from sa_helpers.metrics import perceptual_distance
 from sa_helpers.networks import Encoder, EncoderConfig, Generator, GeneratorConfig
@@ -324,7 +324,7 @@ class TestFamily:
         assert isinstance(models["dog"].encoder, LatentEncoder)
         record["model_sha256"] = "of other weights"
         ENCODERS.save(path, new_encoder(generator), record=record)
-        with pytest.raises(CheckpointError, match=r"other weights.*inversion encoder"):
+        with pytest.raises(CheckpointError, match=r"other weights.*sa-helpers train-encoder"):
             _ = models["dog"].encoder
 
     def test_a_checkpoints_own_encoder_is_the_models(self, generator, tmp_path):
@@ -353,26 +353,28 @@ class TestCommand:
         options = ["--num-images", "8", "--num-held-out", "2", "--total-kimg", "0.008"]
         options += ["--batch-size", "4", "--num-generated", "4", "--perceptual-px", "32"]
         options += ["--num-known", "64", "--num-epochs", "1"]
-        command = ["encoder", str(path), str(tmp_path / "dog"), "dog", "w", "z"]
-        assert main([*command, *options, "--num-threads", "1"]) == 0
+        start = ["train-encoder", str(tmp_path / "dog"), "dog"]
+        options += ["--spaces", "w", "z"]
+        assert main([*start, str(path), *options, "--num-threads", "1"]) == 0
         _, record = ENCODERS.load(path)
         assert record["model"] == "dog"
         assert set(record["held_out"]) == {"w", "z"}
         assert record["settings"]["num_generated"] == 4
         assert isinstance(family.open_family(tmp_path)["dog"].encoder, LatentEncoder)
-        changed = ["encoder", str(path.with_name("pup.safetensors")), *command[2:], *options]
+        changed = [*start, str(path.with_name("pup.safetensors")), *options]
         assert main([*changed, "--origin", str(path), "--rank", "2"]) == 0
         assert ENCODERS.load(path.with_name("pup.safetensors"))[1]["settings"]["rank"] == 2
         assert main([*changed, "--origin", str(tmp_path / "e.safetensors"), "--rank", "2"]) == 1
         assert "another file beside it" in capsys.readouterr().err
         whole = path.read_bytes()
-        assert main([*command, *options, "--origin", str(path), "--rank", "2"]) == 1
+        assert main([*start, str(path), *options, "--origin", str(path), "--rank", "2"]) == 1
         assert path.read_bytes() == whole
         assert main([*changed, "--rank", "2"]) == 1
         assert "name it, --origin" in capsys.readouterr().err
-        assert main(["encoder", str(path), str(tmp_path / "dog"), "dog", "q"]) == 1
-        assert "['q'] are unknown" in capsys.readouterr().err
-        assert main(["encoder", str(path), str(tmp_path / "absent"), "dog"]) == 1
+        with pytest.raises(SystemExit):
+            main([*start, str(path), "--spaces", "q"])
+        assert "'q'" in capsys.readouterr().err
+        assert main(["train-encoder", str(tmp_path / "absent"), "dog", str(path)]) == 1
         assert "absent" in capsys.readouterr().err
 
 

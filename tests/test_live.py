@@ -13,6 +13,7 @@ from sa_helpers.blending import interpolate_weights
 from sa_helpers.channels import ChannelRegions
 from sa_helpers.channels.survey import SURVEYS, ChannelSurvey
 from sa_helpers.checkpoints import CheckpointError, load_model, save_model
+from sa_helpers.commands import main
 from sa_helpers.editing import Direction, channel_sigmas
 from sa_helpers.editing.scales import SCALES, ScaledDirection, Scales
 from sa_helpers.family import open_family
@@ -27,7 +28,6 @@ from sa_helpers.live import (
     weights_of_graph,
     write_app_data,
 )
-from sa_helpers.live.__main__ import main
 from sa_helpers.networks import Generator, GeneratorConfig
 
 pytestmark = pytest.mark.slow
@@ -211,9 +211,9 @@ def test_companions_of_other_weights_are_refused(toys, tmp_path, capsys):
     survey.record["model_sha256"] = "another"
     SURVEYS.save(toys / "channels" / "human.npz", survey)
     with pytest.raises(
-        CheckpointError, match=r"other weights than those of human\..*family survey"
+        CheckpointError, match=r"other weights than those of human\..*sa-helpers survey"
     ):
         write_app_data(open_family(toys), tmp_path / "app")
     (toys / "directions" / "human.npz").unlink()
-    assert main([str(tmp_path / "app"), "--family", str(toys)]) == 1
-    assert "python -m sa_helpers.family scale" in capsys.readouterr().err
+    assert main(["live", str(tmp_path / "app"), "--family", str(toys)]) == 1
+    assert "sa-helpers scale" in capsys.readouterr().err

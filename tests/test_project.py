@@ -2,8 +2,11 @@
 
 import json
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -53,6 +56,26 @@ def test_changelog_keeps_its_form():
     assert "## [Unreleased]" in changelog
     headings = re.findall(r"^### (\w+)", changelog, re.MULTILINE)
     assert set(headings) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_command_and_not_the_workshop(tmp_path):
+    for path in tracked_files(all_kinds=True):
+        if path.stat().st_size < 1 << 16:
+            copy = tmp_path / "source" / path.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
+    command = [sys.executable, "-c", build, str(tmp_path)]
+    subprocess.run(command, cwd=tmp_path / "source", capture_output=True, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as file:
+        names = file.namelist()
+        (entry_points,) = (file.read(n).decode() for n in names if n.endswith("entry_points.txt"))
+    assert "sa_helpers/commands/running.py" in names
+    tops = {name.partition("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"sa_helpers"}
+    assert "sa-helpers = sa_helpers.commands:main" in entry_points
 
 
 def test_lock_pins_exactly_and_names_no_host():

@@ -14,7 +14,7 @@ from published_files import make_pair, nvidia_pickle, rosinality_state
 from torch import Tensor
 
 from sa_helpers.checkpoints import CheckpointError, convert, describe, load_model, to_nvidia_state
-from sa_helpers.checkpoints.__main__ import main
+from sa_helpers.commands import main
 from sa_helpers.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 
 pytestmark = pytest.mark.slow

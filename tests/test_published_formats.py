@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sa_helpers.checkpoints import CheckpointError, convert, describe, export, load_model
-from sa_helpers.checkpoints.__main__ import main
+from sa_helpers.commands import main
 from sa_helpers.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 
 NVIDIA = FIXTURES / "nvidia_ada_32.pkl"

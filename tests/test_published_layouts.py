@@ -44,7 +44,7 @@ from sa_helpers.checkpoints import (
     to_nvidia_state,
     to_rosinality_state,
 )
-from sa_helpers.checkpoints.__main__ import main
+from sa_helpers.commands import main
 
 pytestmark = pytest.mark.slow
 

@@ -1,14 +1,19 @@
 """The queue: in order, never twice, past failures, beside other workers, and pairs in 16 bits."""
 
+import dataclasses
 import fcntl
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sa_helpers import checkpoints
-from sa_helpers.finetuning import queue, widen
-from sa_helpers.finetuning.recipes import read_recipes
+from sa_helpers.finetuning import widen
+from workshop import queue
+from workshop.__main__ import main
+from workshop.options import FAMILY
+from workshop.recipes import Recipe, read_recipes
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +23,6 @@ batch_size = 4
 is_noise_used = false
 num_evaluation_images = 4
 num_images = 8
-device = "cpu"
 r1_gamma = 0.1
 total_kimg = 0.016
 
@@ -30,7 +34,7 @@ img_resolution = 8
 parent = "base"
 is_shipped = true
 data = "clay:human"
-channels = ["8:130"]
+channels = { 8 = 130 }
 
 [child]
 parent = "parent"
@@ -47,6 +51,7 @@ ORIGINS = (("parent", "human"), ("parent", "dog"))
 
 @pytest.fixture
 def place(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("SA_DEVICE", "cpu")
     monkeypatch.setenv("SA_CACHE_DIR", str(tmp_path / "cache"))
     (tmp_path / "recipes.toml").write_text(RECIPES)
     return tmp_path
@@ -54,7 +59,7 @@ def place(tmp_path, monkeypatch) -> Path:
 
 def work(place: Path, *options: str) -> int:
     recipes, runs = ("--recipes", str(place / "recipes.toml")), ("--runs", str(place / "runs"))
-    return queue.main([*options, *recipes, *runs, "--num-threads", "1"])
+    return main(["queue", *options, *recipes, *runs, "--num-threads", "1"])
 
 
 def test_all_is_trained_in_order_and_once(place, capsys):
@@ -109,6 +114,12 @@ def test_mistakes_end_with_a_message(place, capsys):
     assert "stranger" in capsys.readouterr().err
 
 
+def plain(recipe: Recipe) -> dict[str, Any]:
+    """All values of a recipe by name."""
+    parts = dataclasses.asdict(recipe.training)
+    return {**parts.pop("settings"), **parts.pop("images"), **parts.pop("start"), **parts}
+
+
 class TestLongerFamily:
     recipes = read_recipes(queue.RECIPES)
 
@@ -116,29 +127,26 @@ class TestLongerFamily:
         children = [r for r in self.recipes.values() if (r.origin_key, r.origin) in ORIGINS]
         assert len(children) > 40
         alike = ("batch_size", "learning_rate", "r1_gamma", "ema_half_life_kimg", "num_images")
-        assert len({tuple(r.options[k] for k in alike) for r in children}) == 1
+        assert len({tuple(plain(r)[k] for k in alike) for r in children}) == 1
         for recipe in children:
-            constant_kimg = recipe.options["total_kimg"] - recipe.options.get("cooldown_kimg", 0)
-            assert constant_kimg >= 40
+            settings = recipe.training.settings
+            assert settings.total_kimg - settings.cooldown_kimg >= 40
 
     def test_parent_and_stranger_differ_in_their_seeds_alone(self):
         stages = ("32", "64", "128", "_start", "_first", "_second", "")
         for name in (f"human{stage}" for stage in stages):
             parent = self.recipes[name]
             stranger = self.recipes[name.replace("human", "human_unrelated")]
-            differing = {k for k in parent.options if parent.options[k] != stranger.options[k]}
+            differing = {k for k, v in plain(parent).items() if v != plain(stranger)[k]}
             assert differing == {"seed"}
 
     def test_what_a_mirror_would_change_is_not_mirrored(self):
         for name in ("human_right", "dog_one_side"):
-            assert self.recipes[name].options["is_mirrored"] is False
+            assert self.recipes[name].training.settings.is_mirrored is False
 
     def test_a_widened_generator_stays_small_enough_for_a_page(self):
-        shipped = checkpoints.load_model(queue.MODELS / "clay" / "human")
+        shipped = checkpoints.load_model(FAMILY / "human")
         assert shipped.discriminator is not None
-        channels = dict(
-            tuple(map(int, text.split(":")))
-            for text in self.recipes["human_first"].options["channels"]
-        )
+        channels = dict(self.recipes["human_first"].training.start.channels)
         wide, _ = widen(shipped.generator, shipped.discriminator, channels=channels, seed=0)
         assert 2 * sum(t.numel() for t in wide.state_dict().values()) < 3e6

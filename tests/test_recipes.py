@@ -8,8 +8,11 @@ from safetensors.torch import load_file
 
 from sa_helpers import checkpoints, family
 from sa_helpers.checkpoints import CheckpointError, read_record
-from sa_helpers.finetuning import rebuild
-from sa_helpers.finetuning.recipes import in_order, read_recipes
+from sa_helpers.finetuning import ImageChoice, Start, TrainingSettings
+from workshop.__main__ import main
+from workshop.rebuild import ship_run
+from workshop.recipes import RECIPES as SHIPPED
+from workshop.recipes import in_order, read_recipes
 
 RECIPES = """
 [defaults]
@@ -17,7 +20,6 @@ batch_size = 4
 is_noise_used = false
 num_evaluation_images = 4
 num_images = 8
-device = "cpu"
 r1_gamma = 0.1
 
 [base]
@@ -48,22 +50,42 @@ def write(tmp_path: Path, text: str) -> Path:
 
 
 class TestReading:
-    def test_tables_become_arguments_of_the_trainer(self, tmp_path):
+    def test_tables_become_trainings(self, tmp_path):
         recipes = read_recipes(write(tmp_path, RECIPES))
-        arguments = recipes["child"].arguments(Path("runs"))
-        assert arguments[:3] == ["runs/child", "--parent", "runs/parent/model"]
-        assert "--no-is-noise-used" in arguments
-        at = arguments.index("--snapshot-kimg")
-        assert arguments[at : at + 3] == ["--snapshot-kimg", "0.008", "0.016"]
-        assert recipes["parent"].origin_key == "grow_from"
+        training = recipes["child"].training_in(Path("runs"))
+        assert training.start == Start(parent=Path("runs/parent/model"))
+        assert training.images == ImageChoice(num_images=8)
+        assert training.settings == TrainingSettings(
+            total_kimg=0.032,
+            batch_size=4,
+            is_noise_used=False,
+            r1_gamma=0.1,
+            snapshot_kimg=(0.008, 0.016),
+            state_kimg=0.008,
+        )
+        assert (training.data, training.num_evaluation_images) == ("clay:toon", 4)
+        grown = recipes["parent"].training_in(Path("runs"))
+        assert grown.start == Start(grow_from=Path("runs/base/model"))
         assert not recipes["base"].is_shipped
+
+    def test_whole_numbers_are_what_a_command_line_would_make_of_them(self, tmp_path):
+        text = "total_kimg = 24\nsnapshot_kimg = [1, 2]\nchannels = { 64 = 32 }"
+        recipe = read_recipes(write(tmp_path, f"[a]\ndata = 'clay:human'\n{text}"))["a"]
+        values = [recipe.training.settings.total_kimg, *recipe.training.settings.snapshot_kimg]
+        assert list(map(repr, values)) == ["24.0", "1.0", "2.0"]
+        assert recipe.training.start.channels == {64: 32}
 
     @pytest.mark.parametrize(
         ("text", "problem"),
         [
             ("[a\n", "cannot be read"),
-            ('[a]\nlearning_rat = 1\ndata = "clay:human"', "learning_rat"),
-            ('[a]\nparent = "b"\ndata = "clay:human"', "no recipe"),
+            ('[a]\nlearning_rat = 1\ntotal_kimg = 1\ndata = "clay:human"', "learning_rat"),
+            ('[a]\nparent = "b"\ndata = "clay:human"\ntotal_kimg = 1', "no recipe"),
+            ('[a]\ndata = "clay:human"', "total_kimg"),
+            ("[a]\ntotal_kimg = 1", "data"),
+            ('[a]\ndata = "clay:human"\ntotal_kimg = "long"', "total_kimg is 'long'"),
+            ('[a]\ndata = "clay:human"\ntotal_kimg = 1\nseed = 1.5', "seed is 1.5"),
+            ('[a]\ndata = "clay:human"\ntotal_kimg = -1', "total_kimg is -1"),
         ],
     )
     def test_mistakes_are_named(self, tmp_path, text, problem):
@@ -82,7 +104,8 @@ class TestOrder:
         assert ordered == ["base", "parent", "child"]
 
     def test_a_circle_is_refused(self, tmp_path):
-        text = '[a]\nparent = "b"\ndata = "clay:human"\n[b]\nparent = "a"\ndata = "clay:human"'
+        shared = '[defaults]\ndata = "clay:human"\ntotal_kimg = 1\n'
+        text = shared + '[a]\nparent = "b"\n[b]\nparent = "a"'
         with pytest.raises(ValueError, match="circle"):
             in_order(read_recipes(write(tmp_path, text)), ["a"])
 
@@ -94,23 +117,22 @@ class TestOrder:
 class TestShippedRecipes:
     @pytest.fixture
     def recipes(self):
-        return read_recipes(rebuild.MODELS / "clay" / "recipes.toml")
+        return read_recipes(SHIPPED)
 
     def test_every_shipped_model_has_one_and_records_it(self, recipes):
         clay = family.open_family("clay")
         assert set(clay.names) <= {name for name, recipe in recipes.items() if recipe.is_shipped}
         for name in clay.names:
             settings = clay[name].record["settings"]
-            for key in settings.keys() & recipes[name].options.keys():
-                wanted = recipes[name].options[key]
-                assert settings[key] == (None if wanted == "none" else wanted), (name, key)
+            wanted = recipes[name].training.settings.to_dict()
+            assert settings == {key: wanted[key] for key in settings}, name
             assert (clay[name].record["parent"] or {}).get("name") == recipes[name].origin
 
 
 @pytest.fixture
 def models(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("SA_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(rebuild, "MODELS", tmp_path / "models")
+    monkeypatch.setenv("SA_DEVICE", "cpu")
     (tmp_path / "models" / "tiny").mkdir(parents=True)
     write(tmp_path / "models" / "tiny", RECIPES)
     return tmp_path / "models" / "tiny"
@@ -120,7 +142,8 @@ class TestRebuild:
     def make(self, models: Path, runs: str, *names: str) -> int:
         folder = models.parent.parent / runs
         options = ["--ship", "--num-threads", "1", "--num-quality-images", "8"]
-        return rebuild.main([*names, "--family", "tiny", "--runs", str(folder), *options])
+        options += ["--recipes", str(models / "recipes.toml"), "--family", str(models)]
+        return main(["rebuild", *names, "--runs", str(folder), *options])
 
     @pytest.mark.slow
     def test_a_family_is_made_shipped_opened_and_made_again_alike(self, models, capsys):
@@ -194,7 +217,7 @@ class TestRebuild:
         weights = models.parent.parent / "runs" / "parent" / "model.safetensors"
         weights.write_bytes(weights.read_bytes()[:-1])
         with pytest.raises(CheckpointError):
-            rebuild.ship(
+            ship_run(
                 weights.parent,
                 models / "parent",
                 is_origin=True,
@@ -205,7 +228,7 @@ class TestRebuild:
     def test_mistakes_end_with_a_message(self, models, capsys):
         assert self.make(models, "runs", "stranger") == 1
         assert "stranger" in capsys.readouterr().err
-        assert rebuild.main(["--family", "nowhere"]) == 1
+        assert main(["rebuild", "--recipes", "nowhere"]) == 1
 
 
 @pytest.mark.slow

@@ -9,8 +9,9 @@ from sa_helpers import checkpoints
 from sa_helpers.blending import COMPONENTS, interpolate_weights
 from sa_helpers.channels.survey import SURVEYS
 from sa_helpers.checkpoints import CheckpointError
-from sa_helpers.family import replicates
-from sa_helpers.finetuning.rebuild import MODELS
+from workshop import replicates
+from workshop.__main__ import main
+from workshop.options import FAMILY
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +22,7 @@ KIMG = 24.0
 def place(tmp_path_factory) -> Path:
     """A parent's and a child's run, as training leaves them, from the shipped models."""
     place = tmp_path_factory.mktemp("replicates")
-    human, toon = (checkpoints.load_model(MODELS / "clay" / name) for name in ("human", "toon"))
+    human, toon = (checkpoints.load_model(FAMILY / name) for name in ("human", "toon"))
     checkpoints.save_model(place / "human" / "model", human.generator, record=dict(human.record))
     run = place / "toon_seed1"
     early = interpolate_weights(human.generator, toon.generator, amount=0.5)
@@ -35,7 +36,7 @@ def measure(place: Path, *options: str) -> int:
     numbers = ("--num-read", "6", "--num-compared", "3", "--num-surveyed", "1",
                "--num-quality-images", "8", "--num-threads", "1")  # fmt: skip
     where = ("--parent", str(place / "human"), "--records", str(place / "records"))
-    return replicates.main([str(place / "toon_seed1"), *where, *numbers, *options])
+    return main(["replicates", str(place / "toon_seed1"), *where, *numbers, *options])
 
 
 def test_a_record_holds_every_measure_at_every_snapshot(place, capsys):

@@ -10,9 +10,9 @@ from interrupted_tasks import _mean_colours
 from PIL import Image
 
 from sa_helpers import checkpoints, images, metrics
+from sa_helpers.commands import main
 from sa_helpers.finetuning import new_networks
 from sa_helpers.finetuning import run as running
-from sa_helpers.finetuning.command_line import main
 from sa_helpers.runtime import load_state, save_state
 
 pytestmark = pytest.mark.slow
@@ -45,7 +45,7 @@ def parent(path: Path, *, seed: int, width: int = 8) -> Path:
 
 def train(folder: Path, data: Path, *more: str) -> int:
     return main([
-        str(folder), "--data", str(data), "--total-kimg", "0.032", "--batch-size", "8",
+        "finetune", str(data), str(folder), "--total-kimg", "0.032", "--batch-size", "8",
         "--state-kimg", "0.016", "--num-evaluation-images", "8", "--device", "cpu", *more,
     ])  # fmt: skip
 

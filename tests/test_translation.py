@@ -13,6 +13,7 @@ from tiny_networks import tiny_generator
 
 from sa_helpers import checkpoints, clay, family, images, metrics
 from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.commands import main as user_main
 from sa_helpers.datasets import TrainingImages
 from sa_helpers.inversion import (
     FOUND_LATENTS,
@@ -21,7 +22,6 @@ from sa_helpers.inversion import (
     invert,
     search_many,
 )
-from sa_helpers.inversion.__main__ import main as inversion_main
 from sa_helpers.latents import (
     SPACES,
     images_from_w_plus,
@@ -41,12 +41,12 @@ from sa_helpers.translation import (
     train_translator,
     translate,
 )
-from sa_helpers.translation.__main__ import main
 from sa_helpers.translation.contrastive import (
     discriminator_loss,
     generator_loss,
     patch_nce_loss,
 )
+from workshop.__main__ import main
 
 SHORT = InversionSettings(num_steps=4)
 TINY = CutSettings(total_kimg=0.012, batch_size=2, num_patches=16, width=4, num_blocks=2)
@@ -152,7 +152,7 @@ class TestTranslator:
     def test_other_files_are_refused_with_the_remedy(self, tmp_path):
         path = tmp_path / "dog_cat.safetensors"
         path.write_bytes(b"no weights")
-        with pytest.raises(CheckpointError, match=r"python -m sa_helpers\.translation"):
+        with pytest.raises(CheckpointError, match=r"python -m workshop train-translator"):
             TRANSLATORS.load(path)
 
     def test_sides_that_it_cannot_halve_twice_are_refused(self):
@@ -304,12 +304,12 @@ class TestSearches:
     def test_other_files_are_refused_with_the_remedy(self, content, tmp_path):
         path = tmp_path / "dog.npz"
         path.write_bytes(content)
-        with pytest.raises(CheckpointError, match="inversion search"):
+        with pytest.raises(CheckpointError, match="sa-helpers invert"):
             FOUND_LATENTS.load(path)
 
     def test_archives_without_the_entries_are_refused(self, tmp_path):
         np.savez(tmp_path / "dog.npz", meaning=np.array(json.dumps({"space": "z"})))
-        with pytest.raises(CheckpointError, match="inversion search"):
+        with pytest.raises(CheckpointError, match="sa-helpers invert"):
             FOUND_LATENTS.load(tmp_path / "dog.npz")
 
     @pytest.mark.slow
@@ -319,14 +319,14 @@ class TestSearches:
         checkpoints.save_model(model, drawing_64_px, record={"parent": None})
         path = tmp_path / "inversions" / "dog" / "w.npz"
         options = ["--space", "w", "--num-images", "1", "--num-steps", "1", "--num-threads", "1"]
-        assert inversion_main(["search", str(path), str(model), "dog", *options]) == 0
+        assert user_main(["invert", str(model), "dog", str(path), *options]) == 0
         assert len(family.open_family(tmp_path)["dog"].found_latents(space="w").seeds) == 1
         found, _ = FOUND_LATENTS.load(path)
         found = dataclasses.replace(found, record={"model_sha256": "of others"})
         FOUND_LATENTS.save(path, found)
         with pytest.raises(CheckpointError, match="other weights"):
             family.open_family(tmp_path)["dog"].found_latents(space="w")
-        with pytest.raises(CheckpointError, match="inversion search"):
+        with pytest.raises(CheckpointError, match="sa-helpers invert"):
             family.open_family(tmp_path)["dog"].found_latents(space="z")
 
 
@@ -339,7 +339,8 @@ class TestCommand:
     def test_it_trains_and_leaves_no_state_behind(self, tmp_path):
         path = tmp_path / "dog_cat.safetensors"
         options = ["--num-images", "4", "--total-kimg", "0.004", "--width", "4"]
-        assert main([str(path), "dog", "cat", *options, "--num-threads", "1"]) == 0
+        options += ["--num-threads", "1"]
+        assert main(["train-translator", "dog", "cat", str(path), *options]) == 0
         translator, record = TRANSLATORS.load(path)
         assert translator.config.width == 4
         assert record["source"]["domain"] == "dog"
@@ -348,8 +349,8 @@ class TestCommand:
     def test_unknown_domains_are_refused_before_any_is_rendered(
         self, tmp_path, capsys, monkeypatch
     ):
-        monkeypatch.setattr("sa_helpers.translation.__main__.clay_images", None)
-        assert main([str(tmp_path / "x.safetensors"), "dog", "unicorn"]) == 1
+        monkeypatch.setattr("workshop.translators.clay_images", None)
+        assert main(["train-translator", "dog", "unicorn", str(tmp_path / "x.safetensors")]) == 1
         assert "unicorn" in capsys.readouterr().err
 
 

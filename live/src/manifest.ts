@@ -1,4 +1,4 @@
-/** What `python -m sa_helpers.live` writes beside the models, and what the page needs to know. */
+/** What `sa-helpers live` writes beside the models, and what the page needs to know. */
 
 export interface File {
   readonly file: string;

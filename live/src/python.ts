@@ -6,13 +6,13 @@ import { type Picture, references, resolutionsOf, type State, sizesOf } from "./
 
 /** A script that ends with a list `images`, one tensor [1, 3, height, width] a picture. */
 export function pythonLines(state: State, manifest: Manifest): string {
-  const used = new Set<string>(["sa_helpers.family import open_family"]);
+  const used = new Set<string>();
   const body = [
     ...modelLines(state, manifest),
     ...state.pictures.map((picture) => networkLine(picture, manifest, used)),
     "",
     "",
-    ...latentLines(state, used),
+    ...latentLines(state),
     "",
     "",
     ...pictureLines(state, used),
@@ -21,13 +21,13 @@ export function pythonLines(state: State, manifest: Manifest): string {
     "images = [picture(model) for model in pictures]",
   ];
   const imports = [...used].sort().map((name) => `from ${name}`);
-  return `${["import torch", "", ...imports, "", ...body].join("\n")}\n`;
+  return `${["import torch", "", "import sa_helpers as sa", ...imports, "", ...body].join("\n")}\n`;
 }
 
 function modelLines(state: State, manifest: Manifest): string[] {
   const opened = references(state).map((ref) => `    "${ref}": ${opening(ref, manifest)},`);
   return [
-    `models = open_family("${manifest.family}")`,
+    `models = sa.open_family("${manifest.family}")`,
     "network = {",
     ...opened,
     "}",
@@ -55,13 +55,11 @@ function networkExpression(picture: Picture, manifest: Manifest, used: Set<strin
   const isOne = terms.length === 1;
   const resets = Object.keys(picture.reset).length > 0;
   if (isOne && !resets && !picture.swap && !picture.blocks) {
-    used.add("sa_helpers.blending import interpolate_weights");
-    return `interpolate_weights(${base}, ${child}, amount=${first?.amount})`;
+    return `sa.interpolate_weights(${base}, ${child}, amount=${first?.amount})`;
   }
   if (isOne && first?.amount === 1 && !resets && picture.swap?.width === 0) {
     const { r_swap, child_gives } = picture.swap;
-    used.add("sa_helpers.blending import swap_layers");
-    return `swap_layers(${base}, ${child}, r_swap=${r_swap}, child_gives="${child_gives}")`;
+    return `sa.swap_layers(${base}, ${child}, r_swap=${r_swap}, child_gives="${child_gives}")`;
   }
   used.add("sa_helpers.blending import add_changes, share_schedule");
   const children = terms.map(({ model, amount }) => `(network["${model}"], ${amount})`).join(", ");
@@ -95,11 +93,10 @@ function scheduleOptions(picture: Picture, manifest: Manifest, used: Set<string>
   return options;
 }
 
-function latentLines(state: State, used: Set<string>): string[] {
-  used.add("sa_helpers.latents import w_plus_from_seeds");
+function latentLines(state: State): string[] {
   return [
     "def latents(model, seed):",
-    `    return w_plus_from_seeds(model, [seed], truncation_psi=${state.psi})`,
+    `    return sa.w_plus_from_seeds(model, [seed], truncation_psi=${state.psi})`,
   ];
 }
 

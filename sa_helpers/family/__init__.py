@@ -9,7 +9,7 @@ snapshots of their training in `snapshots/<name>/<kimg>kimg.safetensors`, or in 
 that the record names as `snapshots`; who is whose parent stands in the records. A `family.toml`
 (see `listing`) may name further models, of
 any published format, in the folder or on the network. Nothing is downloaded unless
-`Family.download` or `python -m sa_helpers.family download` asks for it.
+`Family.download` or `sa-helpers download` asks for it.
 """
 
 from sa_helpers.family.downloads import DownloadError, download

@@ -87,7 +87,7 @@ def scale_family(models: Family) -> Path:
         "min_known": MIN_KNOWN,
         "min_following": MIN_FOLLOWING,
         "min_span": MIN_SPAN,
-        **provenance(f"python -m sa_helpers.family scale {models.name}"),
+        **provenance(f"sa-helpers scale {models.name}"),
     }
     return SCALES.save(parent.scales_path, Scales(found, record))
 

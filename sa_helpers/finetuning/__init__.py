@@ -1,22 +1,25 @@
-"""Training and fine-tuning: losses, adaptive augmentation, trainer, runs, command line."""
+"""Training and fine-tuning: losses, adaptive augmentation, trainer, runs."""
 
 from sa_helpers.finetuning.augmentation import adjust_probability, augment
 from sa_helpers.finetuning.children import Judgement, child_trainer, finetune, judge, train_until
-from sa_helpers.finetuning.emoji import FLUENT_EMOJI
 from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
 from sa_helpers.finetuning.resizing import grow, shrink, widen
-from sa_helpers.finetuning.run import Run
+from sa_helpers.finetuning.run import Progress, Run
 from sa_helpers.finetuning.sampling import sample_sheet
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import StepReport, Trainer
+from sa_helpers.finetuning.training import ImageChoice, Start, Training
 
 __all__ = [
     "CLAY_CHANNELS",
-    "FLUENT_EMOJI",
+    "ImageChoice",
     "Judgement",
+    "Progress",
     "Run",
+    "Start",
     "StepReport",
     "Trainer",
+    "Training",
     "TrainingSettings",
     "adjust_probability",
     "augment",

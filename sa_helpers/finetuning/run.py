@@ -11,10 +11,10 @@ import functools
 import json
 import math
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import astuple
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -36,6 +36,27 @@ _OUTER_SETTINGS = ("total_kimg", "snapshot_kimg", "evaluation_kimg", "state_kimg
 _PARENTHOOD = ("sha256", "is_grown", "is_shrunk")
 
 
+@dataclass(frozen=True)
+class Progress:
+    """What a run tells while it goes.
+
+    Attributes:
+        event: A state was "resumed", the run has "trained" about a kimg more or "measured" the
+            distance to its data, or it was "finished" by an earlier process.
+        kimg: Where it stands.
+        total_kimg: Where it ends.
+        values: Of what was trained a row of the record's `losses`, of what was measured one of its
+            distances.
+        left_sec: How long the rest will take, as far as that is known.
+    """
+
+    event: Literal["resumed", "trained", "measured", "finished"]
+    kimg: float
+    total_kimg: float
+    values: Mapping[str, float]
+    left_sec: float | None = None
+
+
 class Run:
     """Drives a trainer to the end of its settings and keeps the run's folder up to date.
 
@@ -45,7 +66,7 @@ class Run:
         provenance: What else the record holds: parent, command line, thread count. A run belongs to
             its parent, by the digest of the weights.
         num_evaluation_images: Generated and real images in each distance.
-        report: Called with one line of progress about every kimg.
+        on_progress: Called about every kimg, and with what else `Progress` knows.
 
     Raises:
         ValueError: The state in `folder` is damaged, or belongs to another parent, other settings
@@ -59,9 +80,9 @@ class Run:
         *,
         provenance: dict[str, Any],
         num_evaluation_images: int = 1000,
-        report: Callable[[str], None] = print,
+        on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
-        self.trainer, self.folder, self.report = trainer, folder, report
+        self.trainer, self.folder, self.on_progress = trainer, folder, on_progress
         self.provenance = provenance
         self.num_evaluation_images = num_evaluation_images
         self.losses: list[dict[str, float]] = []
@@ -81,7 +102,7 @@ class Run:
         """
         settings = self.trainer.settings
         if self._is_finished():
-            self.report(f"finished before, at kimg {self._kimg:.1f}")
+            self._tell("finished")
             return self.folder / "model.safetensors"
         if not self.distances:
             self._evaluate()
@@ -145,6 +166,11 @@ class Run:
         """The images that generated ones are compared with."""
         return self.trainer.data.first(self.num_evaluation_images)
 
+    def _tell(self, event: Any, values: Mapping[str, float] | None = None, **more: float) -> None:
+        if self.on_progress is not None:
+            total = self.trainer.settings.total_kimg
+            self.on_progress(Progress(event, self._kimg, total, dict(values or {}), **more))
+
     def _count_time(self) -> None:
         now = time.monotonic()
         self.train_sec += now - self._started
@@ -165,13 +191,8 @@ class Run:
         p = self.trainer.ada_probability
         row = {**means, "ada_probability": round(p, 4), "images_per_sec": round(speed, 1)}
         self.losses.append({"kimg": self._kimg, **row})
-        total = self.trainer.settings.total_kimg
-        left_sec = max(0.0, total - self._kimg) * 1000 / speed
-        self.report(
-            f"kimg {self._kimg:.1f}/{total:g}  G {means['generator']:.3f}  "
-            f"D {means['discriminator']:.3f}  sign {means['real_sign']:.2f}  "
-            f"ADA p {p:.2f}  {speed:.1f} images/s  {left_sec / 60:.0f} min left"
-        )
+        left_kimg = max(0.0, self.trainer.settings.total_kimg - self._kimg)
+        self._tell("trained", self.losses[-1], left_sec=left_kimg * 1000 / speed)
         self._ticks = _Averages(since_sec=self.train_sec)
 
     def _keep_snapshots(self, before_kimg: float) -> None:
@@ -196,7 +217,7 @@ class Run:
         fake = metrics.extract_features(batches, network=FEATURE_NETWORK)
         distance = metrics.frechet_distance(fake, real)
         self.distances.append({"kimg": self._kimg, "frechet_distance": round(distance, 4)})
-        self.report(f"kimg {self._kimg:.1f}  Fréchet distance {distance:.3f}")
+        self._tell("measured", self.distances[-1])
         sheet = sample_sheet(generator, dtype=dtype)
         images.write_image(self.folder / "sheets" / f"{self._kimg:07.1f}.jpg", sheet)
 
@@ -235,7 +256,7 @@ class Run:
         self.losses, self.distances = state["losses"], state["distances"]
         self.train_sec = state["train_sec"]
         self._ticks = _Averages.from_dict(state["ticks"])
-        self.report(f"resumed at kimg {self._kimg:.1f}")
+        self._tell("resumed")
 
     def _require_fit(self, problems: list[str]) -> None:
         if problems:

@@ -1,7 +1,7 @@
 """Inversion: from an image to the latent that makes it, in Z, Z+, W or W+.
 
 By optimisation, by an encoder, or by optimisation that begins with what an encoder says; `invert`
-does all three. `python -m sa_helpers.inversion` trains encoders.
+does all three. `sa-helpers train-encoder` trains encoders.
 """
 
 from sa_helpers.inversion.adapted_encoder import ENCODERS, AdaptedEncoder, encoders

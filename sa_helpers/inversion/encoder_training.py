@@ -45,25 +45,26 @@ class EncoderSettings:
     """How an encoder is trained.
 
     Args:
-        num_known: Generated images of the first part.
-        num_epochs: Passes over them.
+        num_known: Generated images of the first part, whose latents are known.
+        num_epochs: Passes over the images of the first part.
         total_kimg: Thousands of rendered images shown in the second part.
         batch_size: Rendered images a step.
         num_generated: Generated images a step; they cost a fifth of a rendered one.
         learning_rate: Peak of a schedule that warms up and falls to zero (one cycle).
-        latent_weight: Of the mean squared error of the latents of generated images, in units of
-            the spread.
-        pixel_weight: Of the mean squared pixel difference of rendered images.
-        perceptual_weight: Of their perceptual distance.
-        perceptual_px: Side at which it is measured.
-        offset_weight: Of the mean square of what the layers of a plus space differ by, in units of
-            the spread.
-        truncation_psi: Of the generated images, and what latents of Z and Z+ are meant for.
-        rank: Of the changes, see `AdaptedEncoder`; 0 trains all weights.
-        network: See `metrics.perceptual_distance`.
-        num_images: Rendered for training.
-        first_seed: Of these.
-        seed: Of everything else that is random.
+        latent_weight: Weight of the mean squared error of the latents of generated images, in units
+            of the spread.
+        pixel_weight: Weight of the mean squared pixel difference of rendered images.
+        perceptual_weight: Weight of the perceptual distance of rendered images.
+        perceptual_px: Side of the images at which the perceptual distance is measured.
+        offset_weight: Weight of the mean square of what the layers of a plus space differ by, in
+            units of the spread.
+        truncation_psi: Truncation of the generated images, and that which latents of Z and Z+ are
+            meant for.
+        rank: Rank of the changes of another encoder, see `AdaptedEncoder`; 0 trains all weights.
+        network: Network of the perceptual distance, see `metrics.perceptual_distance`.
+        num_images: Images that are rendered for training.
+        first_seed: Seed of the first rendered image.
+        seed: Seed of everything else that is random.
 
     Raises:
         ValueError: A setting outside its range.

@@ -50,7 +50,7 @@ def _check_space(space: str, known: Sequence[str]) -> None:
     if space not in known:
         raise ValueError(
             f'The encoder gives latents of {list(known)}, not of "{space}". Choose one of these, '
-            "or train another one with `python -m sa_helpers.inversion encoder --help`."
+            "or train another one with `sa-helpers train-encoder --help`."
         )
 
 

@@ -4,12 +4,10 @@ A search takes seconds an image, a distance between sets of images needs many, a
 minutes. So the latents of a hundred are kept, with what anybody needs to search again.
 """
 
-import argparse
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,15 +15,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sa_helpers import checkpoints, clay, images, runtime
-from sa_helpers.command_line import add_num_threads, positive_int
+from sa_helpers import checkpoints, clay, images
 from sa_helpers.inversion.optimisation import Inversion, InversionSettings, invert
-from sa_helpers.latents import SPACES, images_from_w_plus, latents_to_w_plus
+from sa_helpers.latents import images_from_w_plus, latents_to_w_plus
 from sa_helpers.networks import Generator
-from sa_helpers.seeds import Rendered, first_seeds
 
 _BATCH = 10
-_SEARCH: dict[str, Any] = {"num_candidates": 200, "coarse_share": 0.75, "truncation_psi": 0.7}
+SEARCH_SETTINGS = InversionSettings(
+    num_steps=100, num_candidates=200, coarse_share=0.75, truncation_psi=0.7
+)
+"""Of the searches that ship."""
 
 
 @dataclass(frozen=True)
@@ -129,36 +128,6 @@ FOUND_LATENTS: checkpoints.ArrayKind[FoundLatents] = checkpoints.ArrayKind(
     name="set of latents that searches found",
     take_apart=_take_apart,
     put_together=_put_together,
-    remedy="Make it with "
-    "`python -m sa_helpers.inversion search {path} MODEL DOMAIN --space {name}`.",
+    remedy="Make it with `sa-helpers invert MODEL DOMAIN {path} --space {name}`.",
 )
 """Found latents as files, in half precision."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Tell a parser what `run` wants to know."""
-    parser.add_argument("path", type=Path, help="file to write, ending in .npz")
-    parser.add_argument("model", type=Path, help="checkpoint of the generator")
-    parser.add_argument("domain", help="clay domain, the generator's own")
-    parser.add_argument("--space", choices=tuple(SPACES), default="z", help="default %(default)s")
-    parser.add_argument("--num-images", type=positive_int, default=100, help="default %(default)s")
-    parser.add_argument(
-        "--num-steps", type=positive_int, default=100, help="of each search (default %(default)s)"
-    )
-    add_num_threads(parser)
-
-
-def run(options: argparse.Namespace) -> Path:
-    """Search as the options say, and return the path of what was stored."""
-    loaded = checkpoints.load_model(options.model, parts=(), device=runtime.default_device())
-    found = search_many(
-        loaded.generator.requires_grad_(False),
-        options.domain,
-        space=options.space,
-        seeds=first_seeds(Rendered.HELD_OUT, options.num_images),
-        settings=InversionSettings(num_steps=options.num_steps, **_SEARCH),
-        num_threads=options.num_threads,
-        report=lambda line: print(line, flush=True),
-    )
-    found.record["model_sha256"] = loaded.sha256
-    return FOUND_LATENTS.save(options.path, found)

@@ -63,6 +63,13 @@ class Conv2dLayer(nn.Module):
             return activate(x, clamp=self.clamp)
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
+    def extra_repr(self) -> str:
+        """Sizes, for the network as it prints itself."""
+        channels_out, channels_in, size, _ = self.weight.shape
+        return (
+            f"{channels_in}, {channels_out}, {size}x{size}, is_downsampling={self.is_downsampling}"
+        )
+
 
 class DiscriminatorBlock(nn.Module):
     """Residual block: two convolutions and a linear skip, both to half the side.

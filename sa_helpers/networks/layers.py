@@ -48,6 +48,11 @@ class FullyConnectedLayer(nn.Module):
         y = F.linear(x, weight, (self.bias * self.bias_gain).to(x.dtype))
         return F.leaky_relu(y, LRELU_SLOPE) * LRELU_GAIN if self.is_activated else y
 
+    def extra_repr(self) -> str:
+        """Sizes, for the network as it prints itself."""
+        features_out, features_in = self.weight.shape
+        return f"{features_in}, {features_out}, is_activated={self.is_activated}"
+
 
 def activate(
     x: Float[Tensor, "batch channels height width"], *, clamp: float | None

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import islice
 from typing import cast
 
 import torch
@@ -69,6 +70,12 @@ class SynthesisLayer(nn.Module):
         x = torch.addcmul(offset, x, factors[:, :, None, None])
         return activate(x, clamp=self.clamp)
 
+    def extra_repr(self) -> str:
+        """Sizes, for the network as it prints itself."""
+        channels_out, channels_in, _, _ = self.weight.shape
+        side = len(self.noise_const)
+        return f"{channels_in}, {channels_out}, {side} px, is_upsampling={self.is_upsampling}"
+
     def _offset(
         self,
         noise: Float[Tensor, "samples 1 out_height out_width"] | None,
@@ -119,13 +126,23 @@ class ToRGBLayer(nn.Module):
         colours = colours + self.bias[:, None, None]
         return colours if self.clamp is None else colours.clamp(-self.clamp, self.clamp)
 
+    def extra_repr(self) -> str:
+        """Sizes, for the network as it prints itself."""
+        img_channels, channels_in, _, _ = self.weight.shape
+        return f"{channels_in}, {img_channels}"
+
 
 class SynthesisBlock(nn.Module):
-    """The layers of one resolution: conv0 (not at 4x4), conv1 and torgb."""
+    """The layers of one resolution: conv0 (not at 4x4), conv1 and torgb.
+
+    Attributes:
+        num_convs: 1 at 4x4, else 2.
+    """
 
     def __init__(self, resolution: int, config: GeneratorConfig) -> None:
         """Build the layers, or the constant input at 4x4."""
         super().__init__()
+        self.num_convs = 1 if resolution == 4 else 2
         channels = config.channels[resolution]
         if resolution == 4:
             self.const = nn.Parameter(torch.randn(channels, 4, 4))
@@ -136,6 +153,31 @@ class SynthesisBlock(nn.Module):
         self.torgb = ToRGBLayer(
             channels, config.img_channels, w_dim=config.w_dim, conv_clamp=config.conv_clamp
         )
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch channels_in height width"],
+        image: Float[Tensor, "batch img_channels height width"] | None,
+        styles: Sequence[Tensor],
+        noise_maps: Sequence[Tensor | None],
+    ) -> tuple[
+        Float[Tensor, "batch channels_out out_height out_width"],
+        Float[Tensor, "batch img_channels out_height out_width"],
+    ]:
+        """Compute the features of this resolution, and add their colours to the upsampled image.
+
+        Args:
+            x: Features of the resolution before; at 4x4 the constant.
+            image: Image of the resolution before; None at 4x4.
+            styles: One a layer.
+            noise_maps: One a convolution.
+        """
+        *of_convs, of_torgb = styles
+        convs = (self.conv0, self.conv1) if self.num_convs == 2 else (self.conv1,)
+        for conv, style, noise in zip(convs, of_convs, noise_maps, strict=True):
+            x = conv(x, style, noise)
+        colours = self.torgb(x, of_torgb, dtype=of_torgb.dtype)
+        return x, colours if image is None else upsample_image(image) + colours
 
     @staticmethod
     def _layer(
@@ -215,15 +257,11 @@ class SynthesisNetwork(nn.Module):
         """
         styles_left, noise_left = iter(styles), iter(noise_maps)
         x = self._constant(batch_size=styles[0].shape[0], dtype=dtype)
-        image = torch.zeros([])
-        for resolution in self.resolutions:
-            block = self._block(resolution)
-            if resolution > 4:
-                x = block.conv0(x, next(styles_left), next(noise_left))
-            x = block.conv1(x, next(styles_left), next(noise_left))
-            colours = block.torgb(x, next(styles_left), dtype=styles[0].dtype)
-            image = colours if resolution == 4 else upsample_image(image) + colours
-        return image.contiguous()
+        image = None
+        for block in map(self._block, self.resolutions):
+            of_layers = list(islice(styles_left, block.num_convs + 1))
+            x, image = block(x, image, of_layers, list(islice(noise_left, block.num_convs)))
+        return cast(Tensor, image).contiguous()
 
     def _block(self, resolution: int) -> SynthesisBlock:
         return cast(SynthesisBlock, self.get_submodule(f"b{resolution}"))

@@ -22,13 +22,13 @@ class ReaderSettings:
     """How a reader is trained.
 
     Args:
-        num_images: Rendered for training, of each domain.
-        num_epochs: Passes over them.
+        num_images: Images of each domain that are rendered for training.
+        num_epochs: Passes over the images.
         batch_size: Images a step.
         learning_rate: Peak of a schedule that warms up and falls to zero (one cycle).
-        first_seed: Of the rendered images; by default no generator is trained on these, and
-            nothing is measured on them (`seeds.Rendered`).
-        seed: Of everything random in the training.
+        first_seed: Seed of the first rendered image; by default no generator is trained on these,
+            and nothing is measured on them (`seeds.Rendered`).
+        seed: Seed of everything random in the training.
 
     Raises:
         ValueError: A setting outside its range.

@@ -2,7 +2,7 @@
 
 By aligned models, which invert in one and synthesise in the other (`translate`), with the style of
 a reference (`mix_with_reference`); and by a network that is trained for two domains alone, CUT, as
-the learned baseline (`train_translator`, `python -m sa_helpers.translation`).
+the learned baseline (`train_translator`, `python -m workshop train-translator`).
 """
 
 from sa_helpers.translation.latents import (

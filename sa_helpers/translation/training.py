@@ -39,14 +39,14 @@ class CutSettings:
     Args:
         total_kimg: Thousands of source images shown.
         batch_size: Images of each domain a step; CUT takes one.
-        learning_rate: Of Adam; constant in the first half, then falling to zero linearly.
-        nce_weight: Of the contrastive loss beside the adversarial one.
-        num_patches: Compared in each image and layer.
-        temperature: Of the contrastive loss.
+        learning_rate: Adam's step size; constant in the first half, then falling to zero linearly.
+        nce_weight: Weight of the contrastive loss beside the adversarial one.
+        num_patches: Patches that are compared in each image and layer.
+        temperature: Temperature of the contrastive loss.
         width: Channels of the translator, see `TranslatorConfig`.
-        num_blocks: Its residual blocks.
+        num_blocks: Residual blocks of the translator.
         is_mirrored: Whether images are flipped left to right with probability one half.
-        seed: Of everything random.
+        seed: Seed of everything random.
 
     Raises:
         ValueError: A setting outside its range.

@@ -1,20 +1,14 @@
-"""The folder of real art that ships with the book: heads of Fluent emoji, drawn by Microsoft.
+"""The folder of real art that ships with the book: heads of Fluent emoji, drawn by Microsoft."""
 
-    npm pack @lobehub/fluent-emoji-3d@1.1.0
-    tar xzf lobehub-fluent-emoji-3d-1.1.0.tgz
-    python -m sa_helpers.finetuning.emoji package/assets
-
-makes the folder again from the package that its README names.
-"""
-
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from sa_helpers import images
+from tyro.conf import Positional
 
-FLUENT_EMOJI = Path(__file__).parent.parent / "data" / "fluent_emoji"
-"""204 heads of people, 128 px, JPEG."""
+from sa_helpers import images
+from sa_helpers.commands.running import say
+from sa_helpers.finetuning.few_images import FLUENT_EMOJI
+from workshop.options import Kept
 
 _RESOLUTION = 128
 # Code points of the heads that fill their picture: {} stands where the skin tone goes.
@@ -31,16 +25,23 @@ _HEADS = (
 _SKIN_TONES = ("", "-1f3fb", "-1f3fc", "-1f3fd", "-1f3fe", "-1f3ff")
 
 
-def main(assets: Path, target: Path = FLUENT_EMOJI) -> None:
-    """Write the heads in `assets`, laid over white and resized, into `target`."""
+def emoji(assets: Positional[Path], folder: Positional[Kept] = FLUENT_EMOJI) -> None:
+    """Make the folder of emoji again, from its package.
+
+    The README beside them names it. The heads are laid over white and resized. For example:
+      npm pack @lobehub/fluent-emoji-3d@1.1.0
+      tar xzf lobehub-fluent-emoji-3d-1.1.0.tgz
+      python -m workshop emoji package/assets
+
+    Args:
+        assets: Folder of the package's pictures.
+        folder: Where to write.
+    """
     for name in _names():
         array = images.read_image(assets / f"{name}.webp", img_resolution=_RESOLUTION)
-        images.write_image(target / f"{name}.jpg", array)
+        images.write_image(folder / f"{name}.jpg", array)
+    say(folder)
 
 
 def _names() -> Iterator[str]:
     return (head.format(tone) for head in _HEADS for tone in _SKIN_TONES)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

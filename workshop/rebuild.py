@@ -1,104 +1,91 @@
-"""Make models of a family again, from their recipes: `python -m sa_helpers.finetuning.rebuild`."""
+"""Make models of the family again, from their recipes, and put them where they ship."""
 
-import argparse
 import glob
 import hashlib
 import re
 import shutil
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from tyro.conf import FlagCreatePairsOff
 
 from sa_helpers import checkpoints
-from sa_helpers.command_line import add_num_threads, refuse
-from sa_helpers.finetuning.command_line import main as train
+from sa_helpers.commands.finetuning import train
+from sa_helpers.commands.options import Count, Device, NumThreads
+from sa_helpers.commands.running import say, typed_command
 from sa_helpers.finetuning.quality import measure_quality
-from sa_helpers.finetuning.recipes import Recipe, in_order, read_recipes
 from sa_helpers.recognition import READERS, AttributeNetwork
 from sa_helpers.runtime import remove_abandoned, staging
+from workshop.options import FAMILY, Kept, Names, Runs
+from workshop.recipes import RECIPES, Recipe, in_order, read_recipes
 
-MODELS = Path(__file__).parent.parent / "models"
 _DIGEST_LETTERS = 8
-_DESCRIPTION = """
-Train models of a family as their recipes say, each after the one it starts from. A run that was
-interrupted continues from its last state, and a finished one is not run again, so the same command
-leads to the end however often it is stopped.
-"""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status (0 done, else that of the run that failed)."""
-    options = _build_parser().parse_args(arguments)
-    family = MODELS / options.family
-    try:
-        recipes = read_recipes(family / "recipes.toml")
-        chosen = in_order(recipes, options.names or list(recipes))
-        _announce(chosen, family)
-        for recipe in chosen:
-            status = _make(recipe, recipes, family, options)
-            if status:
-                return status
-    except (ValueError, OSError) as error:
-        return refuse(error)
-    return 0
+def rebuild(
+    names: Names = (),
+    *,
+    recipes: Kept = RECIPES,
+    family: Kept = FAMILY,
+    runs: Runs = Path("runs"),
+    ship: FlagCreatePairsOff[bool] = False,
+    num_quality_images: Count = 2000,
+    device: Device = None,
+    num_threads: NumThreads = None,
+) -> None:
+    """Train the models that ship again, from their recipes.
+
+    Each comes after the one that it starts from. A run that was interrupted continues from its last
+    state, and a finished one is not run again, so the same command leads to the end however often
+    it is stopped. For example:
+      python -m workshop rebuild toon dog --ship
+
+    Args:
+        recipes: File of recipes.
+        family: Folder of the family.
+        ship: Put finished models into the family's folder.
+        num_quality_images: Images of each kind that a shipped model is judged by.
+    """
+    known = read_recipes(recipes)
+    chosen = in_order(known, names or list(known))
+    origins = {recipe.origin for recipe in known.values()}
+    _announce(chosen, family)
+    for recipe in chosen:
+        say(f"== {recipe.name}")
+        train(
+            recipe.training_in(runs),
+            runs / recipe.name,
+            command=typed_command(),
+            device=device,
+            num_threads=num_threads,
+        )
+        if ship and recipe.is_shipped:
+            _ship_once(
+                runs / recipe.name,
+                family / recipe.name,
+                is_origin=recipe.name in origins,
+                num_quality_images=num_quality_images,
+            )
 
 
-def _make(
-    recipe: Recipe, recipes: Mapping[str, Recipe], family: Path, options: argparse.Namespace
-) -> int:
-    """Train one model and, if asked for, ship it; returns the exit status of the training."""
-    print(f"== {recipe.name}", flush=True)
-    threads = ["--num-threads", str(options.num_threads)] if options.num_threads else []
-    status = train([*recipe.arguments(options.runs), *threads])
-    if status or not (options.ship and recipe.is_shipped):
-        return status
-    run, target = options.runs / recipe.name, family / recipe.name
+def _ship_once(run: Path, target: Path, **how: Any) -> None:
+    """Ship a model, unless it is the one that was shipped."""
     if _is_shipped(run, target):
         _tidy(target)
     else:
-        shipped = ship(
-            run,
-            target,
-            is_origin=recipe.name in {r.origin for r in recipes.values()},
-            num_quality_images=options.num_quality_images,
-        )
-        print(f"shipped: {shipped}", flush=True)
-    return 0
-
-
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m sa_helpers.finetuning.rebuild", description=_DESCRIPTION
-    )
-    parser.add_argument("names", nargs="*", help="models (default: all of the family)")
-    parser.add_argument("--family", default="clay", help="default %(default)s")
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), help="folder of the runs (default %(default)s)"
-    )
-    add_num_threads(parser)
-    parser.add_argument(
-        "--ship", action="store_true", help="put finished models into the family's folder"
-    )
-    parser.add_argument(
-        "--num-quality-images",
-        type=int,
-        default=2000,
-        help="images of each kind that a shipped model is judged by (default %(default)s)",
-    )
-    return parser
+        say(f"shipped: {ship_run(run, target, **how)}")
 
 
 def _announce(recipes: Sequence[Recipe], family: Path) -> None:
     """Say what is about to be made and, where records know it, how long that took before."""
     hours = dict(_training_hours(family))
     known = [name for recipe in recipes if (name := recipe.name) in hours]
-    print("models:", " ".join(recipe.name for recipe in recipes))
+    say(f"models: {' '.join(recipe.name for recipe in recipes)}")
     if known:
         total = sum(hours[name] for name in known)
-        print(f"last time {', '.join(known)} took {total:.1f} hours of training", flush=True)
+        say(f"last time {', '.join(known)} took {total:.1f} hours of training")
 
 
 def _training_hours(family: Path) -> Iterator[tuple[str, float]]:
@@ -128,7 +115,7 @@ def _is_shipped(run: Path, target: Path) -> bool:
     return is_judged and shipped == made
 
 
-def ship(run: Path, target: Path, *, is_origin: bool, num_quality_images: int) -> Path:
+def ship_run(run: Path, target: Path, *, is_origin: bool, num_quality_images: int) -> Path:
     """Put a finished run into a family: model, record and snapshots.
 
     Who opens the family meanwhile, or after a kill at any moment, finds the old model with its
@@ -215,7 +202,3 @@ def reader_of(domain: str, family: Path) -> AttributeNetwork | None:
         return None
     reader, _ = READERS.load(path)
     return reader if isinstance(reader, AttributeNetwork) else None
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,28 @@
+"""The command `sa-helpers`, also as `python -m sa_helpers`: its verbs, by the room they call."""
+
+from collections.abc import Sequence
+
+from sa_helpers.commands.running import Verb, run_verb
+
+DESCRIPTION = "Use aligned StyleGAN2 models. `sa-helpers VERB --help` tells more of a verb."
+
+VERBS = {
+    name: Verb(f"sa_helpers.commands.{function}", summary)
+    for name, function, summary in (
+        ("describe", "checkpoints:describe", "Tell what a checkpoint holds."),
+        ("convert", "checkpoints:convert", "Write a checkpoint in another format."),
+        ("list", "families:list_models", "Show the known families, or the models of one."),
+        ("download", "families:download", "Get public models of a family, or go on with it."),
+        ("finetune", "finetuning:finetune", "Train a network, or fine-tune a child from a parent."),
+        ("invert", "inversion:invert", "Search the latents of held-out images, and keep them."),
+        ("train-encoder", "inversion:train_encoder", "Train an encoder of images into latents."),
+        ("survey", "families:survey", "Find what each channel of a family's models does."),
+        ("scale", "families:scale", "Measure the directions of a family's parent in units."),
+        ("live", "live:live", "Write what pages need to run a family in a browser."),
+    )
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks; the result is the exit status, see `run_verb`."""
+    return run_verb("sa-helpers", DESCRIPTION, VERBS, arguments)

@@ -1,0 +1,106 @@
+"""Train networks and fine-tune children."""
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import DisallowNone, OmitArgPrefixes, Positional
+
+from sa_helpers import runtime
+from sa_helpers.commands.options import Count, Device, NumThreads, use_num_threads
+from sa_helpers.commands.running import if_interrupted, say, typed_command
+from sa_helpers.finetuning import ImageChoice, Progress, Start, Training, TrainingSettings
+
+
+def finetune(
+    data: Positional[str],
+    folder: Positional[Path],
+    *,
+    start: Annotated[OmitArgPrefixes[Start], DisallowNone],
+    images: OmitArgPrefixes[ImageChoice],
+    settings: OmitArgPrefixes[TrainingSettings],
+    num_evaluation_images: Count = 1000,
+    device: Device = None,
+    num_threads: NumThreads = None,
+) -> None:
+    """Train a network, or fine-tune a child from a parent.
+
+    The run lives in a folder; the same command again goes on where it stopped. For example, a
+    parent from scratch at 64 px that grows, its child, and one of your own images:
+      sa-helpers finetune clay:human runs/human64 --img-resolution 64 --total-kimg 100
+      sa-helpers finetune clay:human runs/human --grow-from runs/human64/model --total-kimg 100
+      sa-helpers finetune clay:dog runs/dog --parent runs/human/model --total-kimg 32
+      sa-helpers finetune path/to/images runs/mine --parent runs/human/model --total-kimg 10
+
+    Args:
+        data: clay:DOMAIN, or a folder of images.
+        folder: Of the run.
+        start: What to start from; random weights if no model is named.
+        images: Which images.
+        settings: How to train.
+        num_evaluation_images: Images in each distance to the data.
+    """
+    training = Training(
+        data=data,
+        settings=settings,
+        start=start,
+        images=images,
+        num_evaluation_images=num_evaluation_images,
+    )
+    train(training, folder, command=typed_command(), device=device, num_threads=num_threads)
+
+
+def train(
+    training: Training,
+    folder: Path,
+    *,
+    command: str,
+    device: str | None = None,
+    num_threads: int | None = None,
+) -> None:
+    """Run a training and print how it goes.
+
+    Args:
+        training: What is asked for.
+        folder: Of the run.
+        command: For the record.
+        device: Name of one; None takes the best there is.
+        num_threads: None takes all.
+
+    Raises:
+        ValueError: See `Training.run`.
+        FloatingPointError: The training diverged.
+        KeyboardInterrupt: With what the same command will do.
+    """
+    use_num_threads(num_threads)
+    with if_interrupted(lambda: _what_comes_next(folder)):
+        path = training.run(
+            folder,
+            command=command,
+            device=runtime.named_device(device) if device else None,
+            on_images=lambda images: say(f"images: {images.summary}"),
+            on_progress=lambda progress: say(sentence(progress)),
+        )
+    say(f"finished: {path}")
+
+
+def sentence(progress: Progress) -> str:
+    """One line on how a run goes."""
+    values, kimg = progress.values, f"kimg {progress.kimg:.1f}"
+    if progress.event == "resumed":
+        return f"resumed at {kimg}"
+    if progress.event == "finished":
+        return f"finished before, at {kimg}"
+    if progress.event == "measured":
+        return f"{kimg}  Fréchet distance {values['frechet_distance']:.3f}"
+    return (
+        f"{kimg}/{progress.total_kimg:g}  G {values['generator']:.3f}  "
+        f"D {values['discriminator']:.3f}  sign {values['real_sign']:.2f}  "
+        f"ADA p {values['ada_probability']:.2f}  {values['images_per_sec']:.1f} images/s  "
+        f"{(progress.left_sec or 0.0) / 60:.0f} min left"
+    )
+
+
+def _what_comes_next(folder: Path) -> str:
+    is_kept = (folder / "state.pt").is_file()
+    what = "continues from the last state" if is_kept else "starts anew: no state was saved yet"
+    return f"the same command {what}"

@@ -1,0 +1,40 @@
+"""Options that several verbs have."""
+
+from typing import Annotated
+
+import torch
+from tyro.conf import DisallowNone, arg
+from tyro.constructors import PrimitiveConstructorSpec
+
+
+def _count(words: list[str]) -> int:
+    value = int(words[0])
+    if value < 1:
+        raise ValueError(f"{value} is below 1")
+    return value
+
+
+_COUNT: PrimitiveConstructorSpec[int] = PrimitiveConstructorSpec(
+    nargs=1,
+    metavar="COUNT",
+    instance_from_str=_count,
+    is_instance=lambda value: value is None or isinstance(value, int),
+    str_from_instance=lambda value: [str(value)],
+)
+Count = Annotated[int, _COUNT]
+"""A whole number from 1 on."""
+
+NumThreads = Annotated[
+    int | None, _COUNT, arg(help="CPU threads.", help_behavior_hint="(default: all)")
+]
+Device = Annotated[
+    str | None,
+    DisallowNone,
+    arg(help="cpu, cuda or mps.", help_behavior_hint="(default: the best there is)"),
+]
+
+
+def use_num_threads(num_threads: int | None) -> None:
+    """Let torch compute with so many threads; None leaves it all."""
+    if num_threads is not None:
+        torch.set_num_threads(num_threads)

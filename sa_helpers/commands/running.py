@@ -1,0 +1,128 @@
+"""How every command runs: options from annotations, errors in one line, and an end by Ctrl-C.
+
+A command has verbs; each is a function whose arguments become options, and whose docstring becomes
+their help. It is imported when it is called, so that the list of verbs comes at once.
+"""
+
+import contextlib
+import contextvars
+import difflib
+import importlib
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+_MISUSED, _INTERRUPTED = 2, 130
+_MAX_ERROR = 2000  # letters
+REFUSALS = (ValueError, OSError, FloatingPointError)
+_typed: contextvars.ContextVar[str] = contextvars.ContextVar("typed", default="")
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb of a command.
+
+    Attributes:
+        function: Where it is, as "module:name".
+        summary: One sentence, with which its docstring begins.
+    """
+
+    function: str
+    summary: str
+
+    def load(self) -> Callable[..., None]:
+        """Import it."""
+        module, _, name = self.function.partition(":")
+        function: Callable[..., None] = getattr(importlib.import_module(module), name)
+        return function
+
+
+def run_verb(
+    program: str,
+    description: str,
+    verbs: Mapping[str, Verb],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Do what a command line asks.
+
+    Args:
+        program: What is typed before the verb.
+        description: Said above the list of verbs.
+        verbs: By name.
+        arguments: None takes those of the process.
+
+    Returns:
+        The exit status: 0 done, 1 refused with a message, 2 no such verb, 130 interrupted.
+
+    Raises:
+        SystemExit: After the help of a verb (status 0), or of words that it does not take (2).
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(_overview(program, description, verbs))
+        return 0 if words else _MISUSED
+    if words[0] not in verbs:
+        near = difflib.get_close_matches(words[0], verbs, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"`{program} --help` lists them."
+        print(f'error: There is no verb "{words[0]}"; {hint}', file=sys.stderr)
+        return _MISUSED
+    token = _typed.set(shlex.join([*program.split(), *words]))
+    try:
+        _call(verbs[words[0]], f"{program} {words[0]}", words[1:])
+    except REFUSALS as error:
+        return refuse(error)
+    except KeyboardInterrupt as stop:
+        print(f"interrupted; {str(stop) or 'the same command begins anew'}", file=sys.stderr)
+        return _INTERRUPTED
+    finally:
+        _typed.reset(token)
+    return 0
+
+
+def _overview(program: str, description: str, verbs: Mapping[str, Verb]) -> str:
+    width = max(map(len, verbs))
+    listed = (f"  {name:<{width}}  {verb.summary}" for name, verb in verbs.items())
+    return "\n".join([f"usage: {program} VERB ...", "", description, "", *listed])
+
+
+def _call(verb: Verb, program: str, words: Sequence[str]) -> None:
+    import tyro  # which takes longer than the list of verbs
+
+    config = (tyro.conf.PositionalMetavarFromFieldName,)
+    tyro.cli(verb.load(), prog=program, args=words, config=config)
+
+
+def typed_command() -> str:
+    """The command line that is being run, for records."""
+    return _typed.get()
+
+
+def refuse(error: BaseException) -> int:
+    """Print an error, without what a terminal would obey, and return the exit status 1.
+
+    What is printed may contain names and text from files that somebody else made.
+    """
+    from sa_helpers.runtime import shown
+
+    text = shown(str(error) or type(error).__name__, max_length=_MAX_ERROR)
+    print(f"error: {text}", file=sys.stderr)
+    return 1
+
+
+@contextlib.contextmanager
+def if_interrupted(sentence: str | Callable[[], str]) -> Iterator[None]:
+    """Let Ctrl-C end the command with a sentence.
+
+    Args:
+        sentence: What the same command will do; a function is asked after the interruption.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(sentence if isinstance(sentence, str) else sentence()) from None
+
+
+def say(line: object) -> None:
+    """Print a line of progress at once, also into a pipe or a file."""
+    print(line, flush=True)
