@@ -164,7 +164,7 @@ class TestFiles:
             path.write_bytes(content)
             with pytest.raises(CheckpointError, match="no survey"):
                 SURVEYS.load(path)
-        with pytest.raises(CheckpointError, match="family survey"):
+        with pytest.raises(CheckpointError, match="sa-helpers survey"):
             SURVEYS.load(tmp_path / "absent.npz")
 
     @pytest.mark.slow

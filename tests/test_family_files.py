@@ -290,7 +290,7 @@ class TestCompanions:
         models, path = family.open_family(tmp_path), tmp_path / "channels" / "dog.npz"
         for record in ({"model_sha256": "of others"}, {"sha256": "of others"}, {}):
             SURVEYS.save(path, with_record(survey, **record))
-            with pytest.raises(CheckpointError, match=r"other weights.*family survey"):
+            with pytest.raises(CheckpointError, match=r"other weights.*sa-helpers survey"):
                 _ = models["dog"].survey
         SURVEYS.save(path, with_record(survey, model_sha256=models["dog"].sha256))
         assert models["dog"].survey.found.names == survey.found.names

@@ -324,7 +324,7 @@ class TestFamily:
         assert isinstance(models["dog"].encoder, LatentEncoder)
         record["model_sha256"] = "of other weights"
         ENCODERS.save(path, new_encoder(generator), record=record)
-        with pytest.raises(CheckpointError, match=r"other weights.*inversion encoder"):
+        with pytest.raises(CheckpointError, match=r"other weights.*sa-helpers train-encoder"):
             _ = models["dog"].encoder
 
     def test_a_checkpoints_own_encoder_is_the_models(self, generator, tmp_path):

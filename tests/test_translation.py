@@ -14,6 +14,7 @@ from tiny_networks import tiny_generator
 from sa_helpers import checkpoints, clay, family, images, metrics
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.commands import main as user_main
+from sa_helpers.datasets import TrainingImages
 from sa_helpers.inversion import (
     FOUND_LATENTS,
     FoundLatents,
@@ -69,19 +70,20 @@ def found(source) -> FoundLatents:
     return invert_many(source, "dog", space="z", seeds=seeds, settings=settings, **quiet)
 
 
-class Squares:
+class Squares(TrainingImages):
     """Images of one colour with a square somewhere; another colour is another domain."""
 
     def __init__(self, colour: tuple[float, float, float]) -> None:
-        self.description = {"kind": "squares", "colour": list(colour)}
-        self.colour = torch.tensor(colour)[:, None, None]
+        description = {"kind": "squares", "colour": list(colour)}
+        super().__init__(np.zeros((0, 32, 32, 3), np.uint8), description)
 
     def batch(self, step, *, batch_size, seed, is_mirrored):
         rng = np.random.default_rng([step, seed])
         made = -torch.ones(batch_size, 3, 32, 32)
+        colour = torch.tensor(self.description["colour"])[:, None, None]
         for image in made:
             top, left = rng.integers(0, 20, 2)
-            image[:, top : top + 12, left : left + 12] = self.colour
+            image[:, top : top + 12, left : left + 12] = colour
         return made
 
 

@@ -274,6 +274,6 @@ SURVEYS: ArrayKind[ChannelSurvey] = ArrayKind(
     name="survey of channels",
     take_apart=_take_apart,
     put_together=_put_together,
-    remedy="Make it with `python -m sa_helpers.family survey FAMILY {name}`.",
+    remedy="Make it with `sa-helpers survey FAMILY {name}`.",
 )
 """Surveys as files, with bytes and half precision for numbers."""

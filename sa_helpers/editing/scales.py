@@ -254,6 +254,6 @@ SCALES: ArrayKind[Scales] = ArrayKind(
     name="set of scaled directions",
     take_apart=_take_apart,
     put_together=_put_together,
-    remedy="Make it with `python -m sa_helpers.family scale FAMILY`.",
+    remedy="Make it with `sa-helpers scale FAMILY`.",
 )
 """Scales as files."""

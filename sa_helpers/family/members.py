@@ -273,7 +273,7 @@ class Member:
         size = f" ({source.num_bytes / 1e6:.0f} MB)" if source.num_bytes else ""
         return (
             f'Download it{size} with open_family("{self._family}").download("{self.name}") or '
-            f"`python -m sa_helpers.family download {self.folder} {self.name}`, or {by_hand}. "
+            f"`sa-helpers download {self.folder} {self.name}`, or {by_hand}. "
             f"Licence: {shown(source.licence or 'not stated')}."
         )
 

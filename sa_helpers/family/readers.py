@@ -13,8 +13,6 @@ from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.family.opened import opened
 from sa_helpers.recognition import READERS, VIEWS, AttributeNetwork, Segmenter, undo_view
 
-_HOW = "Train one with `python -m sa_helpers.recognition {kind} {path} {domain}`."
-
 
 @dataclass(frozen=True)
 class Readers:
@@ -79,7 +77,7 @@ class Readers:
         path = self._attributes_path
         network, record = opened(READERS.load, path) if path.is_file() else (None, {})
         if not isinstance(network, AttributeNetwork):
-            how = _HOW.format(kind="attributes", path=path, domain=path.stem)
+            how = f"Train one with `python -m workshop train-attributes {path.stem} {path}`."
             raise CheckpointError(
                 f'The family in {self.folder} reads no factors of "{self.domain}". {how}'
             )
@@ -92,7 +90,7 @@ class Readers:
             if isinstance(network, Segmenter) and self.domain in record.get("domains", ()):
                 return network, record
         path = self.folder / "readers" / "segmenter_mine.safetensors"
-        how = _HOW.format(kind="segmenter", path=path, domain=self.domain)
+        how = f"Train one with `python -m workshop train-segmenter {path} --domains {self.domain}`."
         raise CheckpointError(
             f'The family in {self.folder} has no segmenter for "{self.domain}". {how}'
         )

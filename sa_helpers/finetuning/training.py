@@ -199,15 +199,10 @@ class Training:
             device=device,
             dtype=runtime.compute_dtype(device),
         )
-        provenance = {
-            "parent": parent,
-            "command": command,
-            "num_threads": torch.get_num_threads(),
-        }
         run = Run(
             trainer,
             folder,
-            provenance=provenance,
+            provenance={"parent": parent, **runtime.provenance(command)},
             num_evaluation_images=self.num_evaluation_images,
             on_progress=on_progress,
         )

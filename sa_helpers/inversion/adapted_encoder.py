@@ -135,8 +135,8 @@ def encoders(
         name="encoder",
         describe=functools.partial(_describe, origin=origin),
         build=functools.partial(_build, within=within),
-        remedy="Train one with `python -m sa_helpers.inversion encoder {path} MODEL DOMAIN`, or "
-        "invert by optimisation.",
+        remedy="Train one with `sa-helpers train-encoder MODEL DOMAIN {path}`, or invert by "
+        "optimisation.",
         finish=_plain,
     )
 

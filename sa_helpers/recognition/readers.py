@@ -25,6 +25,7 @@ READERS: NetworkKind[AttributeNetwork | Segmenter] = NetworkKind(
     name="reader",
     describe=_describe,
     build=_build,
-    remedy="Copy it again, or train it with `python -m sa_helpers.recognition KIND {path} DOMAIN`.",
+    remedy="Copy it again, or train it with `python -m workshop train-attributes DOMAIN {path}` or "
+    "`train-segmenter`.",
 )
 """Networks that read factors or regions; their record tells how they scored."""

@@ -111,7 +111,7 @@ TRANSLATORS: NetworkKind[Translator] = NetworkKind(
     describe=lambda translator, _: {"config": translator.config.to_dict()},
     build=lambda meaning, _: Translator(TranslatorConfig.from_dict(meaning["config"])),
     remedy="Copy it again, or train it with "
-    "`python -m sa_helpers.translation {path} SOURCE TARGET`.",
+    "`python -m workshop train-translator SOURCE TARGET {path}`.",
 )
 """Translators as files; their record tells between which domains, and how they were trained."""
 
