@@ -59,7 +59,7 @@ def bake(
     if cake.flour == "sand":
         raise ValueError("sand \x1b[2J makes no cake")
     if cake.flour == "patience":
-        with if_interrupted("the same command goes on"):
+        with if_interrupted("nothing is said twice"), if_interrupted("the same command goes on"):
             raise KeyboardInterrupt
     if cake.flour == "haste":
         raise KeyboardInterrupt
