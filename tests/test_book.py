@@ -24,6 +24,9 @@ def toc_files() -> list[str]:
     ]
 
 
+PAGES = (".md", ".ipynb")
+
+
 def prose_of(path: Path) -> str:
     """Read the Markdown of a page, be it a text, without its front matter, or a notebook."""
     if path.suffix == ".md":
@@ -36,9 +39,7 @@ def prose_of(path: Path) -> str:
 def page_paths() -> list[Path]:
     """List the source files of the pages."""
     stems = [ROOT / file for file in toc_files()]
-    return [
-        path for stem in stems for path in map(stem.with_suffix, (".md", ".ipynb")) if path.exists()
-    ]
+    return [path for stem in stems for path in map(stem.with_suffix, PAGES) if path.exists()]
 
 
 PROSE = {path.stem: prose_of(path) for path in page_paths()}
