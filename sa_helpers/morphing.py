@@ -36,7 +36,7 @@ class Ending:
     w_plus: Float[Tensor, "images num_ws w_dim"]
 
 
-def path_through(
+def path_along(
     corners: Sequence[tuple[float, float]], *, num_steps: int
 ) -> Float[ndarray, "points 2"]:
     """Walk along straight lines from corner to corner, in steps of equal length.
@@ -52,7 +52,7 @@ def path_through(
     lengths = np.linalg.norm(np.diff(stops, axis=0), axis=1)
     if num_steps < 1 or len(lengths) < 1 or (lengths == 0).any():
         raise ValueError(
-            f"path_through was given the corners {[tuple(c) for c in corners]} and {num_steps} "
+            f"path_along was given the corners {[tuple(c) for c in corners]} and {num_steps} "
             "steps; expected two corners or more, each (t1, t2) other than the one before, and at "
             "least one step."
         )

@@ -20,12 +20,13 @@ def modules_to_check() -> list[str]:
     """
     return [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for path in sorted((ROOT / "sa_helpers").rglob("*.py"))
+        for package in ("sa_helpers", "workshop")
+        for path in sorted((ROOT / package).rglob("*.py"))
         if path.name != "__init__.py" and "\n@compiled\n" not in path.read_text(encoding="utf-8")
     ]
 
 
-# From here on, importing sa_helpers gives functions that check their jaxtyping annotations.
+# From here on, importing either package gives functions that check their jaxtyping annotations.
 install_import_hook(modules_to_check(), "type_checking.check")
 
 torch.set_num_threads(1)

@@ -17,7 +17,10 @@ def toc_files() -> list[str]:
     """List the pages of the table of contents, as paths without suffix."""
     toc = yaml.safe_load((BOOK / "_toc.yml").read_text())
     return [toc["root"]] + [
-        chapter["file"] for part in toc["parts"] for chapter in part["chapters"]
+        page["file"]
+        for part in toc["parts"]
+        for chapter in part["chapters"]
+        for page in [chapter, *chapter.get("sections", [])]
     ]
 
 
@@ -43,8 +46,10 @@ each_page = pytest.mark.parametrize("name", PROSE)
 
 
 def test_table_of_contents_lists_exactly_the_pages():
-    pages = [path for folder in ("book", "notebooks") for path in (ROOT / folder).glob("*.md")]
-    pages += [path for folder in ("book", "notebooks") for path in (ROOT / folder).glob("*.ipynb")]
+    folders = [ROOT / folder for folder in ("book", "book/reference", "notebooks")]
+    pages = [
+        path for folder in folders for end in ("md", "ipynb") for path in folder.glob(f"*.{end}")
+    ]
     expected = sorted(page.relative_to(ROOT).with_suffix("").as_posix() for page in pages)
     assert sorted(toc_files()) == expected
 

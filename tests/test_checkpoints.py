@@ -301,7 +301,7 @@ def test_settings_are_checked_before_anything_is_built(saved, key, value):
     description = described(saved)
     description["generator"][key] = value
     rewrite(saved, load_file(f"{saved}.safetensors"), description)
-    for read in (load, describe):
+    for read in (load_model, describe):
         with pytest.raises(CheckpointError, match=r"tiny"):
             read(saved)
 

@@ -12,11 +12,11 @@ from PIL import Image
 from sa_helpers import checkpoints, images
 from sa_helpers.datasets import TrainingImages, folder_images
 from sa_helpers.finetuning import (
-    Judgement,
+    Evaluation,
     TrainingSettings,
     child_trainer,
+    evaluate,
     few_images,
-    judge,
     new_networks,
     train_until,
 )
@@ -91,25 +91,25 @@ class TestChildren:
         assert [k for k in given if given[k] != expected[k] and k not in own] == []
 
 
-class TestJudgement:
+class TestEvaluation:
     def test_overfitting_is_the_share_of_the_way_from_trained_to_generated(self):
         nothing = np.zeros(2)
         for held_out, expected in ((5.0, 0.0), (-3.0, 1.0), (1.0, 0.5)):
-            judgement = Judgement(
+            evaluation = Evaluation(
                 1.0, nothing, nothing, np.array([4.0, 6.0]), np.full(3, held_out),
                 np.array([-3.0, -3.0]), 0.0,
             )  # fmt: skip
-            assert judgement.overfitting.tolist() == pytest.approx([expected] * 3)
+            assert evaluation.overfitting.tolist() == pytest.approx([expected] * 3)
 
     @pytest.mark.slow
-    def test_a_judgement_survives_a_round_trip_and_leaves_the_trainer_alone(self, parent):
+    def test_an_evaluation_survives_a_round_trip_and_leaves_the_trainer_alone(self, parent):
         trainer, other = tiny_trainer(parent), tiny_trainer(parent)
         held_out = tiny_images().take(range(40))
-        judgement = judge(trainer, domain=tiny_images(), held_out=held_out)
-        kept = Judgement.from_dict(json.loads(json.dumps(judgement.to_dict())))
-        assert_equal_up_to_rounding(kept.kernel_distances, judgement.kernel_distances)
-        assert len(judgement.coarse_distances) == 10
-        assert len(judgement.trained_logits) == 40
+        evaluation = evaluate(trainer, domain=tiny_images(), held_out=held_out)
+        kept = Evaluation.from_dict(json.loads(json.dumps(evaluation.to_dict())))
+        assert_equal_up_to_rounding(kept.kernel_distances, evaluation.kernel_distances)
+        assert len(evaluation.coarse_distances) == 10
+        assert len(evaluation.trained_logits) == 40
         first, second = train_until(trainer, 0.016), train_until(other, 0.016)
         for name, value in first.state_dict().items():
             assert torch.equal(value, second.state_dict()[name]), name
@@ -119,11 +119,11 @@ class TestJudgement:
         """Neighbours in a folder are alike; in one group they would look suspicious."""
         data = tiny_images()
         trainer = tiny_trainer(parent)
-        judgement = judge(trainer, domain=data, held_out=data)
-        np.testing.assert_array_equal(judgement.held_out_logits, judgement.trained_logits)
+        evaluation = evaluate(trainer, domain=data, held_out=data)
+        np.testing.assert_array_equal(evaluation.held_out_logits, evaluation.trained_logits)
         order = np.random.default_rng(0).permutation(len(data))[:4]
         expected = trainer.discriminator(images.from_uint8(data.array[order]))[:, 0]
-        assert_equal_up_to_rounding(judgement.held_out_logits[:4], expected.detach().numpy())
+        assert_equal_up_to_rounding(evaluation.held_out_logits[:4], expected.detach().numpy())
 
 
 class TestEmoji:

@@ -41,7 +41,7 @@ from pickle_assembler import (
     text,
 )
 
-from sa_helpers.checkpoints import CheckpointError, describe
+from sa_helpers.checkpoints import CheckpointError, describe, load_model
 
 pytestmark = pytest.mark.slow
 
@@ -123,7 +123,7 @@ def test_any_structure_is_refused_by_one_error(part, place):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "structure"
         path.write_bytes(place(part))
-        for read in (describe, load):
+        for read in (describe, load_model):
             with pytest.raises(CheckpointError, match="structure"):
                 read(path)
 
@@ -140,7 +140,7 @@ def test_any_structure_is_refused_by_one_error(part, place):
 )
 def test_models_of_two_files_with_other_settings(tmp_path, change):
     path = own_pair(tmp_path, change)
-    for read in (describe, load):
+    for read in (describe, load_model):
         with pytest.raises(CheckpointError, match="old"):
             read(path)
 

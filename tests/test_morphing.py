@@ -38,12 +38,12 @@ def target():
 
 
 def test_a_straight_path_has_equal_steps():
-    path = morphing.path_through([(0, 0), (1, 1)], num_steps=4)
+    path = morphing.path_along([(0, 0), (1, 1)], num_steps=4)
     np.testing.assert_allclose(path, np.stack([np.linspace(0, 1, 5)] * 2, axis=1))
 
 
 def test_a_path_visits_its_corners_and_its_steps_are_equally_long():
-    path = morphing.path_through([(0, 0), (1, 0), (1, 1), (0.5, 1)], num_steps=10)
+    path = morphing.path_along([(0, 0), (1, 0), (1, 1), (0.5, 1)], num_steps=10)
     np.testing.assert_allclose(path[[0, 4, 8, 10]], [(0, 0), (1, 0), (1, 1), (0.5, 1)])
     np.testing.assert_allclose(np.linalg.norm(np.diff(path, axis=0), axis=1), 0.25)
 
@@ -54,7 +54,7 @@ def test_a_path_visits_its_corners_and_its_steps_are_equally_long():
 )
 def test_a_path_without_length_is_refused(corners, num_steps):
     with pytest.raises(ValueError, match="two corners or more"):
-        morphing.path_through(corners, num_steps=num_steps)
+        morphing.path_along(corners, num_steps=num_steps)
 
 
 def test_the_arc_is_a_quarter_of_a_circle_that_leaves_along_the_weights():
@@ -67,19 +67,19 @@ def test_the_arc_is_a_quarter_of_a_circle_that_leaves_along_the_weights():
 
 
 def test_evening_out_halves_a_step_that_is_twice_as_long():
-    path = morphing.path_through([(0, 0), (1, 1)], num_steps=2)
+    path = morphing.path_along([(0, 0), (1, 1)], num_steps=2)
     even = morphing.even_out(path, np.array([1.0, 3.0]))
     # Half of the length 4 is reached a third into the second step.
     np.testing.assert_allclose(even, [(0, 0), (2 / 3, 2 / 3), (1, 1)])
 
 
 def test_evening_out_leaves_an_even_path_alone():
-    path = morphing.path_through([(0, 0), (0, 1), (1, 1)], num_steps=6)
+    path = morphing.path_along([(0, 0), (0, 1), (1, 1)], num_steps=6)
     np.testing.assert_allclose(morphing.even_out(path, np.full(6, 0.3)), path, atol=1e-12)
 
 
 def test_the_ends_of_a_morph_are_the_images_of_the_two_models(source, target):
-    path = morphing.path_through([(0, 0), (1, 0), (1, 1)], num_steps=2)
+    path = morphing.path_along([(0, 0), (1, 0), (1, 1)], num_steps=2)
     first, corner, last = morphing.morph(source, target, path)
     assert torch.equal(first, source.generator.synthesis(source.w_plus))
     assert torch.equal(corner, source.generator.synthesis(target.w_plus))

@@ -175,7 +175,7 @@ HOSTILE = {
 class TestHostileFiles:
     @pytest.mark.slow
     @pytest.mark.parametrize("name", list(HOSTILE))
-    @pytest.mark.parametrize("reader", [load, describe], ids=["load", "describe"])
+    @pytest.mark.parametrize("reader", [load_model, describe], ids=["load", "describe"])
     def test_they_are_refused_and_nothing_runs(self, tmp_path, marker, name, reader):
         path = tmp_path / "given.pkl"
         path.write_bytes(HOSTILE[name](tmp_path))

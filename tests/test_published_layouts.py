@@ -146,7 +146,7 @@ class TestFilesThatOpen:
 def refusal(path: Path) -> str:
     """What both readers say of a file that they refuse; it names the file."""
     messages = set()
-    for read in (load, describe):
+    for read in (load_model, describe):
         with pytest.raises(CheckpointError) as caught:
             read(path)
         messages.add(str(caught.value))

@@ -17,10 +17,10 @@ from sa_helpers.recognition import (
     ReaderSettings,
     Segmenter,
     factor_scores,
-    put_right,
     region_ious,
     train_attributes,
     train_segmenter,
+    undo_view,
 )
 from sa_helpers.recognition.scores import area_under_curve
 from workshop.__main__ import main
@@ -204,21 +204,21 @@ class TestViews:
             torch.from_numpy(clay.render_factors(name, factors).masks)[None].float()
             for name in ("human", domain)
         )
-        righted = put_right(seen, domain=domain)
+        righted = undo_view(seen, domain=domain)
         inside = (..., slice(0, 98), slice(0, 98))  # what no shift has pushed out of the picture
         assert (righted == plain)[inside].float().mean() > 0.98
         assert (seen == plain)[inside].float().mean() < 0.9
 
     def test_what_was_lost_repeats_the_border(self):
         rows = torch.arange(128.0)[:, None].expand(1, 1, 128, 128)
-        assert put_right(rows, domain="human_down")[0, 0, :, 5].tolist() == [
+        assert undo_view(rows, domain="human_down")[0, 0, :, 5].tolist() == [
             *range(30, 128),
             *[127] * 30,
         ]
 
     def test_other_domains_are_no_views(self):
         with pytest.raises(ValueError, match=r"\"dog\".*human_right"):
-            put_right(torch.zeros(1, 3, 128, 128), domain="dog")
+            undo_view(torch.zeros(1, 3, 128, 128), domain="dog")
 
     def test_images_of_another_size_are_read_after_resizing(self, coding):
         torch.manual_seed(0)

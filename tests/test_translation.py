@@ -20,7 +20,7 @@ from sa_helpers.inversion import (
     FoundLatents,
     InversionSettings,
     invert,
-    search_many,
+    invert_many,
 )
 from sa_helpers.latents import (
     SPACES,
@@ -67,7 +67,7 @@ def target() -> Generator:
 def found(source) -> FoundLatents:
     settings = InversionSettings(num_steps=3, num_candidates=4, truncation_psi=0.7)
     seeds = range(7, 19)
-    return search_many(source, "dog", space="z", seeds=seeds, settings=settings, **quiet)
+    return invert_many(source, "dog", space="z", seeds=seeds, settings=settings, **quiet)
 
 
 class Squares(TrainingImages):

@@ -16,8 +16,8 @@ from sa_helpers.commands.running import if_interrupted, say
 from sa_helpers.datasets import TrainingImages, folder_images
 from sa_helpers.finetuning import (
     child_trainer,
+    evaluate,
     few_images,
-    judge,
     train_until,
 )
 from sa_helpers.finetuning.few_images import (
@@ -87,10 +87,10 @@ def make(variant: Variant, *, domain: TrainingImages, parent: Path) -> tuple[Rec
     started, parts = time.monotonic(), divide(domain)
     data = parts.few if variant.is_few else parts.many
     trainer = child_trainer(parent, data, settings=variant.settings)
-    judgements, models = [], []
+    evaluations, models = [], []
     for kimg in few_images.STAGE_KIMG:
         models.append(train_until(trainer, kimg))
-        judgements.append(judge(trainer, domain=domain, held_out=parts.held_out))
+        evaluations.append(evaluate(trainer, domain=domain, held_out=parts.held_out))
     provenance = {
         **runtime.provenance("python -m workshop few-images"),
         "dtype": str(trainer.dtype).removeprefix("torch."),
@@ -99,7 +99,7 @@ def make(variant: Variant, *, domain: TrainingImages, parent: Path) -> tuple[Rec
     }
     known = identity(variant, data, parent=parent)
     same, *others = (_from_parent(models, shift=shift) for shift in range(1 + _NUM_OTHERS))
-    record = Record(known, provenance, judgements, same, np.mean(others, axis=0))
+    record = Record(known, provenance, evaluations, same, np.mean(others, axis=0))
     return record, _sheet(models[-1:] if variant.is_few else models[1:])
 
 
@@ -128,7 +128,7 @@ def write(name: str, record: Record, sheet: ndarray, *, folder: Path) -> None:
     values = {
         "identity": record.identity,
         "provenance": record.provenance,
-        "judgements": [judgement.to_dict() for judgement in record.judgements],
+        "evaluations": [evaluation.to_dict() for evaluation in record.evaluations],
         "from_parent": np.round(record.from_parent, 4).tolist(),
         "from_others": np.round(record.from_others, 4).tolist(),
     }

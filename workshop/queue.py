@@ -19,7 +19,7 @@ from tyro.conf import DisallowNone, OmitArgPrefixes, arg
 from sa_helpers import checkpoints
 from sa_helpers.commands.finetuning import train
 from sa_helpers.commands.options import Device, NumThreads
-from sa_helpers.commands.running import REFUSALS, refuse, say, typed_command
+from sa_helpers.commands.running import REFUSALS, if_interrupted, refuse, say, typed_command
 from sa_helpers.finetuning import Training
 from workshop.options import Kept, Names, Runs
 from workshop.recipes import FOLDER, Recipe, in_order, read_recipes
@@ -76,7 +76,8 @@ def queue(
     chosen = in_order(known, names or list(known))
     how = {"command": typed_command(), "device": device, "num_threads": num_threads}
     work = _Work(chosen, runs=runs, pairs=pairs, instead=instead, how=how)
-    work.do()
+    with if_interrupted("the same command goes on after what is finished"):
+        work.do()
     if work.failed:
         raise ValueError(f"not finished: {' '.join(work.failed)}")
 

@@ -14,7 +14,7 @@ from tyro.conf import FlagCreatePairsOff
 from sa_helpers import checkpoints
 from sa_helpers.commands.finetuning import train
 from sa_helpers.commands.options import Count, Device, NumThreads
-from sa_helpers.commands.running import say, typed_command
+from sa_helpers.commands.running import if_interrupted, say, typed_command
 from sa_helpers.finetuning.quality import measure_quality
 from sa_helpers.recognition import READERS, AttributeNetwork
 from sa_helpers.runtime import remove_abandoned, staging
@@ -52,22 +52,24 @@ def rebuild(
     chosen = in_order(known, names or list(known))
     origins = {recipe.origin for recipe in known.values()}
     _announce(chosen, family)
-    for recipe in chosen:
-        say(f"== {recipe.name}")
-        train(
-            recipe.training_in(runs),
-            runs / recipe.name,
-            command=typed_command(),
-            device=device,
-            num_threads=num_threads,
-        )
-        if ship and recipe.is_shipped:
-            _ship_once(
-                runs / recipe.name,
-                family / recipe.name,
-                is_origin=recipe.name in origins,
-                num_quality_images=num_quality_images,
+    with if_interrupted("the same command goes on after what is finished"):
+        for recipe in chosen:
+            run = runs / recipe.name
+            say(f"== {recipe.name}")
+            train(
+                recipe.training_in(runs),
+                run,
+                command=typed_command(),
+                device=device,
+                num_threads=num_threads,
             )
+            if ship and recipe.is_shipped:
+                _ship_once(
+                    run,
+                    family / recipe.name,
+                    is_origin=recipe.name in origins,
+                    num_quality_images=num_quality_images,
+                )
 
 
 def _ship_once(run: Path, target: Path, **how: Any) -> None:

@@ -19,7 +19,7 @@ from sa_helpers.blending import COMPONENTS, reset_component, weight_change
 from sa_helpers.channels.survey import SURVEYS, survey_channels, with_record
 from sa_helpers.checkpoints import ArrayKind, CheckpointError
 from sa_helpers.commands.options import Count, NumThreads, use_num_threads
-from sa_helpers.commands.running import say
+from sa_helpers.commands.running import if_interrupted, say
 from sa_helpers.family.readers import Readers
 from sa_helpers.family.surveying import TRUNCATION_PSI
 from sa_helpers.finetuning.quality import measure_quality
@@ -77,21 +77,21 @@ def replicates(
         numbers: How many.
     """
     use_num_threads(num_threads)
-    for run in runs:
-        target = records / f"{run.name}.npz"
-        if target.exists():
-            say(f"{target}: measured before")
-        else:
-            say(
-                measure_run(
-                    run,
-                    target,
-                    parent=parent,
-                    family=family,
-                    reader_domain=reader_domain,
-                    numbers=numbers,
-                )
+    with if_interrupted("the same command goes on after the records that are finished"):
+        for run in runs:
+            target = records / f"{run.name}.npz"
+            if target.exists():
+                say(f"{target}: measured before")
+                continue
+            written = measure_run(
+                run,
+                target,
+                parent=parent,
+                family=family,
+                reader_domain=reader_domain,
+                numbers=numbers,
             )
+            say(written)
 
 
 def measure_run(

@@ -23,8 +23,8 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from sa_helpers.checkpoints.budget import Budget
 from sa_helpers.checkpoints.errors import CheckpointError
+from sa_helpers.checkpoints.file_parts import StoredTensor, is_finite, open_span
 from sa_helpers.checkpoints.safetensors_files import parse_text, read_safetensors
-from sa_helpers.checkpoints.spans import StoredTensor, is_finite, open_span
 from sa_helpers.runtime import FILE_FAULTS, replacing, shown
 
 Meaning = dict[str, Any]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sa_helpers.checkpoints.contents import Contents, Weights
 from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.checkpoints.spans import StoredTensor
+from sa_helpers.checkpoints.file_parts import StoredTensor
 from sa_helpers.networks import DiscriminatorConfig, GeneratorConfig
 
 _COLOURS = 3

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sa_helpers.checkpoints.contents import Contents, Weights
 from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.checkpoints.spans import StoredTensor, sides
+from sa_helpers.checkpoints.file_parts import StoredTensor, sides
 from sa_helpers.networks.layers import LRELU_GAIN, LRELU_SLOPE
 
 _EMBED = "mapping.embed"

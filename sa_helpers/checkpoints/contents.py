@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.checkpoints.spans import StoredTensor, sides
+from sa_helpers.checkpoints.file_parts import StoredTensor, sides
 from sa_helpers.networks import DiscriminatorConfig, EncoderConfig, GeneratorConfig
 from sa_helpers.runtime import shown
 

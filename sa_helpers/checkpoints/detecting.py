@@ -8,11 +8,11 @@ from typing import Any
 from sa_helpers.checkpoints.budget import Budget
 from sa_helpers.checkpoints.contents import Contents
 from sa_helpers.checkpoints.errors import CheckpointError
+from sa_helpers.checkpoints.file_parts import Span, open_span
 from sa_helpers.checkpoints.finding import KNOWN, read_root
 from sa_helpers.checkpoints.own_format import model_files, read_own_format
 from sa_helpers.checkpoints.pickle_machine import PickleMachine
 from sa_helpers.checkpoints.safetensors_files import is_safetensors, read_safetensors
-from sa_helpers.checkpoints.spans import Span, open_span
 from sa_helpers.checkpoints.torch_files import (
     LEGACY_MAGIC,
     allowed_names,

@@ -13,11 +13,11 @@ from typing import Any
 
 from sa_helpers.checkpoints import nvidia, rosinality, tensorflow
 from sa_helpers.checkpoints.budget import Budget
-from sa_helpers.checkpoints.carried import PersistentModule, TensorflowNetwork
 from sa_helpers.checkpoints.contents import MAX_WEIGHTS, Contents
 from sa_helpers.checkpoints.errors import CheckpointError
+from sa_helpers.checkpoints.file_parts import StoredTensor
 from sa_helpers.checkpoints.foreign import refuse_others
-from sa_helpers.checkpoints.spans import StoredTensor
+from sa_helpers.checkpoints.stand_ins import PersistentModule, TensorflowNetwork
 from sa_helpers.runtime import shown
 
 KNOWN = (

@@ -16,7 +16,7 @@ from sa_helpers.checkpoints.conditional import for_class
 from sa_helpers.checkpoints.contents import W_AVG, Contents, Weights
 from sa_helpers.checkpoints.detecting import open_checkpoint, weights_file
 from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.checkpoints.spans import is_finite, sides
+from sa_helpers.checkpoints.file_parts import is_finite, sides
 from sa_helpers.networks import (
     Discriminator,
     DiscriminatorConfig,

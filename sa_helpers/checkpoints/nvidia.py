@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sa_helpers.checkpoints.budget import MAX_DEPTH, Budget
-from sa_helpers.checkpoints.carried import NumpyScalar, PersistentModule
 from sa_helpers.checkpoints.conditional import CONDITIONAL, num_classes
 from sa_helpers.checkpoints.contents import (
     Contents,
@@ -22,9 +21,10 @@ from sa_helpers.checkpoints.contents import (
     tensors_of,
 )
 from sa_helpers.checkpoints.errors import CheckpointError
+from sa_helpers.checkpoints.file_parts import StoredTensor
 from sa_helpers.checkpoints.foreign import refuse_others
 from sa_helpers.checkpoints.sizes import discriminator_config, generator_config, only
-from sa_helpers.checkpoints.spans import StoredTensor
+from sa_helpers.checkpoints.stand_ins import NumpyScalar, PersistentModule
 from sa_helpers.networks import DiscriminatorConfig
 
 _VERSION = 6

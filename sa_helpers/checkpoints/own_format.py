@@ -18,13 +18,13 @@ from typing import Any
 from sa_helpers.checkpoints.budget import Budget
 from sa_helpers.checkpoints.contents import Config, Contents, Weights, plain
 from sa_helpers.checkpoints.errors import CheckpointError
+from sa_helpers.checkpoints.file_parts import Span, StoredTensor, open_span
 from sa_helpers.checkpoints.safetensors_files import (
     data_span,
     parse_json,
     parse_text,
     read_safetensors,
 )
-from sa_helpers.checkpoints.spans import Span, StoredTensor, open_span
 from sa_helpers.networks import DiscriminatorConfig, EncoderConfig, GeneratorConfig
 from sa_helpers.runtime import shown
 

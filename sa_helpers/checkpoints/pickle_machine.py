@@ -21,7 +21,7 @@ from typing import Any
 
 from sa_helpers.checkpoints.budget import Budget
 from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.checkpoints.spans import Span
+from sa_helpers.checkpoints.file_parts import Span
 from sa_helpers.runtime import shown
 
 _MAX_INTEGER_BYTES = 16  # the magic number of torch's files has ten

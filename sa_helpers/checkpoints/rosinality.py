@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import torch
 
-from sa_helpers.checkpoints.carried import Namespace
 from sa_helpers.checkpoints.contents import (
     NOISE,
     W_AVG,
@@ -23,6 +22,7 @@ from sa_helpers.checkpoints.contents import (
     tensors_of,
 )
 from sa_helpers.checkpoints.errors import CheckpointError
+from sa_helpers.checkpoints.file_parts import StoredTensor
 from sa_helpers.checkpoints.foreign import refuse_others, require_square
 from sa_helpers.checkpoints.names import (
     from_rosinality,
@@ -31,7 +31,7 @@ from sa_helpers.checkpoints.names import (
     rosinality_generator,
 )
 from sa_helpers.checkpoints.sizes import discriminator_config, generator_config
-from sa_helpers.checkpoints.spans import StoredTensor
+from sa_helpers.checkpoints.stand_ins import Namespace
 from sa_helpers.networks import EncoderConfig, GeneratorConfig
 
 _NOTES = {

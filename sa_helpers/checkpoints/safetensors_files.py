@@ -14,7 +14,7 @@ import torch
 from sa_helpers.checkpoints.budget import Budget
 from sa_helpers.checkpoints.contents import plain
 from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.checkpoints.spans import Span, StoredTensor, num_elements, read_numbers, sides
+from sa_helpers.checkpoints.file_parts import Span, StoredTensor, num_elements, read_numbers, sides
 from sa_helpers.runtime import shown
 
 _MAX_JSON_BYTES = 1 << 24

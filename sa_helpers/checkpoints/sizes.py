@@ -7,8 +7,8 @@ from typing import Any
 from sa_helpers.checkpoints.conditional import embedding_size
 from sa_helpers.checkpoints.contents import Weights
 from sa_helpers.checkpoints.errors import CheckpointError
+from sa_helpers.checkpoints.file_parts import sides
 from sa_helpers.checkpoints.foreign import refuse_others, require_square
-from sa_helpers.checkpoints.spans import sides
 from sa_helpers.networks import DiscriminatorConfig, GeneratorConfig
 from sa_helpers.runtime import shown
 

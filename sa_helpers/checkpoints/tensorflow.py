@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from sa_helpers.checkpoints.budget import Budget
-from sa_helpers.checkpoints.carried import NumpyArray, NumpyScalar, TensorflowNetwork
 from sa_helpers.checkpoints.contents import (
     Contents,
     Weights,
@@ -20,6 +19,7 @@ from sa_helpers.checkpoints.contents import (
     renamed,
 )
 from sa_helpers.checkpoints.errors import CheckpointError
+from sa_helpers.checkpoints.file_parts import StoredTensor
 from sa_helpers.checkpoints.foreign import refuse_others, require_square
 from sa_helpers.checkpoints.names import (
     from_tensorflow,
@@ -29,7 +29,7 @@ from sa_helpers.checkpoints.names import (
     tensorflow_generator,
 )
 from sa_helpers.checkpoints.sizes import discriminator_config, generator_config
-from sa_helpers.checkpoints.spans import StoredTensor
+from sa_helpers.checkpoints.stand_ins import NumpyArray, NumpyScalar, TensorflowNetwork
 from sa_helpers.runtime import shown
 
 _VERSIONS = (4, 5)  # StyleGAN2, StyleGAN2-ADA

@@ -9,7 +9,11 @@ from typing import Any, BinaryIO, cast
 import torch
 
 from sa_helpers.checkpoints.budget import Budget
-from sa_helpers.checkpoints.carried import (
+from sa_helpers.checkpoints.contents import plain
+from sa_helpers.checkpoints.errors import CheckpointError
+from sa_helpers.checkpoints.file_parts import Span
+from sa_helpers.checkpoints.pickle_machine import Allowed, Carried, Global, PickleMachine
+from sa_helpers.checkpoints.stand_ins import (
     HARMLESS,
     STORAGE_DTYPES,
     Storage,
@@ -18,10 +22,6 @@ from sa_helpers.checkpoints.carried import (
     num_bytes,
     plain_storage,
 )
-from sa_helpers.checkpoints.contents import plain
-from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.checkpoints.pickle_machine import Allowed, Carried, Global, PickleMachine
-from sa_helpers.checkpoints.spans import Span
 from sa_helpers.runtime import shown
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C

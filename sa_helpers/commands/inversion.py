@@ -20,10 +20,10 @@ from sa_helpers.inversion import (
     InversionSettings,
     LatentEncoder,
     encoders,
+    invert_many,
     reconstruction_errors,
-    search_many,
 )
-from sa_helpers.inversion.searching import SEARCH_SETTINGS
+from sa_helpers.inversion.found_latents import SEARCH_SETTINGS
 from sa_helpers.seeds import Rendered, first_seeds
 
 Space = Literal["z", "z_plus", "w", "w_plus"]
@@ -54,7 +54,7 @@ def invert(
     """
     use_num_threads(num_threads)
     loaded = checkpoints.load_model(model, parts=(), device=runtime.default_device())
-    found = search_many(
+    found = invert_many(
         loaded.generator.requires_grad_(False),
         domain,
         space=space,

@@ -119,7 +119,9 @@ def if_interrupted(sentence: str | Callable[[], str]) -> Iterator[None]:
     """
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        if stop.args:  # what was interrupted inside has said more already
+            raise
         raise KeyboardInterrupt(sentence if isinstance(sentence, str) else sentence()) from None
 
 

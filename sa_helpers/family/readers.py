@@ -11,7 +11,7 @@ from typing import Any
 
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.family.opened import opened
-from sa_helpers.recognition import READERS, VIEWS, AttributeNetwork, Segmenter, put_right
+from sa_helpers.recognition import READERS, VIEWS, AttributeNetwork, Segmenter, undo_view
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Readers:
         network, _ = self._attributes
         if self.domain not in VIEWS:
             return network
-        return network.through(functools.partial(put_right, domain=self.domain))
+        return network.after(functools.partial(undo_view, domain=self.domain))
 
     @property
     def can_read_factors(self) -> bool:

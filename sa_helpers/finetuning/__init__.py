@@ -1,7 +1,13 @@
 """Training and fine-tuning: losses, adaptive augmentation, trainer, runs."""
 
 from sa_helpers.finetuning.augmentation import adjust_probability, augment
-from sa_helpers.finetuning.children import Judgement, child_trainer, finetune, judge, train_until
+from sa_helpers.finetuning.children import (
+    Evaluation,
+    child_trainer,
+    evaluate,
+    finetune,
+    train_until,
+)
 from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
 from sa_helpers.finetuning.resizing import grow, shrink, widen
 from sa_helpers.finetuning.run import Progress, Run
@@ -12,8 +18,8 @@ from sa_helpers.finetuning.training import ImageChoice, Start, Training
 
 __all__ = [
     "CLAY_CHANNELS",
+    "Evaluation",
     "ImageChoice",
-    "Judgement",
     "Progress",
     "Run",
     "Start",
@@ -24,9 +30,9 @@ __all__ = [
     "adjust_probability",
     "augment",
     "child_trainer",
+    "evaluate",
     "finetune",
     "grow",
-    "judge",
     "new_networks",
     "sample_sheet",
     "shrink",

@@ -99,13 +99,13 @@ def train_until(trainer: Trainer, kimg: float) -> Generator:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Evaluation:
     """How near a child is to its domain, and how well its discriminator knows its images by heart.
 
     Attributes:
         kimg: Length of the training so far.
         kernel_distances: Kernel distance of groups of generated images to the domain, one a group;
-            the same z in every judgement.
+            the same z in every evaluation.
         coarse_distances: The same of images averaged down to `COARSE_RESOLUTION`: what is in the
             picture, without the finish of its surfaces.
         trained_logits: What the discriminator says of images that it was trained on, one each; it
@@ -143,7 +143,7 @@ class Judgement:
         }
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Judgement":
+    def from_dict(cls, values: dict[str, Any]) -> "Evaluation":
         """Inverse of `to_dict`."""
         arrays: dict[str, Any] = {
             name: np.array(value) if isinstance(value, list) else value
@@ -152,7 +152,7 @@ class Judgement:
         return cls(**arrays)
 
 
-def judge(trainer: Trainer, *, domain: TrainingImages, held_out: TrainingImages) -> Judgement:
+def evaluate(trainer: Trainer, *, domain: TrainingImages, held_out: TrainingImages) -> Evaluation:
     """Compare what a trainer's averaged generator makes with a domain, and ask its discriminator.
 
     Args:
@@ -163,7 +163,7 @@ def judge(trainer: Trainer, *, domain: TrainingImages, held_out: TrainingImages)
     seeds = first_seeds(Drawn.JUDGED, _NUM_GROUPS * _GROUP_SIZE)
     generated = images_from_seeds(trainer.generator_ema, seeds, truncation_psi=1.0)
     resolution = domain.img_resolution
-    return Judgement(
+    return Evaluation(
         kimg=trainer.num_images_seen / 1000,
         kernel_distances=_kernel_distances(generated, domain, img_resolution=resolution),
         coarse_distances=_kernel_distances(generated, domain, img_resolution=COARSE_RESOLUTION),

@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from sa_helpers import images, runtime
 from sa_helpers.datasets import TrainingImages
-from sa_helpers.finetuning.children import Judgement
+from sa_helpers.finetuning.children import Evaluation
 from sa_helpers.finetuning.settings import TrainingSettings
 
 FLUENT_EMOJI = Path(__file__).parent.parent / "data" / "fluent_emoji"
@@ -30,7 +30,7 @@ SHOWN_SEEDS = range(5)
 SHOWN_PSI = 0.7
 FOLLOWED_SEEDS = range(1000, 1024)
 PERCEPTUAL_NETWORK = "st-lpips-alex"
-_KEYS = {"identity", "provenance", "judgements", "from_parent", "from_others"}
+_KEYS = {"identity", "provenance", "evaluations", "from_parent", "from_others"}
 
 _ADA: dict[str, Any] = {"ada_target": 0.6, "ada_kimg": 8.0}
 _FROZEN: dict[str, Any] = {"num_frozen_discriminator_blocks": 3}
@@ -91,21 +91,21 @@ class Record:
     Attributes:
         identity: Everything that it depends on: parent, images, settings.
         provenance: Of this run: command, versions, threads, arithmetic, seconds.
-        judgements: One a stage, the parent first.
+        evaluations: One a stage, the parent first.
         from_parent: Perceptual distance from the parent's images of the same seeds.
         from_others: The same from the parent's images of other seeds, averaged over a few.
     """
 
     identity: dict[str, Any]
     provenance: dict[str, Any]
-    judgements: list[Judgement]
+    evaluations: list[Evaluation]
     from_parent: Float[ndarray, "stages seeds"]
     from_others: Float[ndarray, "stages seeds"]
 
     @property
     def kimg(self) -> list[float]:
         """Of the stages."""
-        return [judgement.kimg for judgement in self.judgements]
+        return [evaluation.kimg for evaluation in self.evaluations]
 
 
 def read_record(name: str, *, folder: Path = RECORDS) -> Record:
@@ -126,7 +126,7 @@ def read_record(name: str, *, folder: Path = RECORDS) -> Record:
     return Record(
         values["identity"],
         values["provenance"],
-        [Judgement.from_dict(judgement) for judgement in values["judgements"]],
+        [Evaluation.from_dict(evaluation) for evaluation in values["evaluations"]],
         np.array(values["from_parent"]),
         np.array(values["from_others"]),
     )

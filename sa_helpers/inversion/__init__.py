@@ -11,9 +11,9 @@ from sa_helpers.inversion.encoder_training import (
     train_encoder,
 )
 from sa_helpers.inversion.encoding import ImageEncoder, encode
+from sa_helpers.inversion.found_latents import FOUND_LATENTS, FoundLatents, invert_many
 from sa_helpers.inversion.latent_encoder import LatentEncoder, LatentEncoderConfig
 from sa_helpers.inversion.optimisation import METHODS, Inversion, InversionSettings, invert
-from sa_helpers.inversion.searching import FOUND_LATENTS, FoundLatents, search_many
 
 __all__ = [
     "ENCODERS",
@@ -30,7 +30,7 @@ __all__ = [
     "encode",
     "encoders",
     "invert",
+    "invert_many",
     "reconstruction_errors",
-    "search_many",
     "train_encoder",
 ]

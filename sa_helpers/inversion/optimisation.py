@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sa_helpers.images import resize
 from sa_helpers.inversion.encoding import ImageEncoder, encode
-from sa_helpers.inversion.starting import nearest_samples
+from sa_helpers.inversion.initialisation import nearest_samples
 from sa_helpers.latents import SPACES, LatentSpace
 from sa_helpers.metrics import perceptual_distance, perceptual_distance_to
 from sa_helpers.networks import Generator

@@ -14,7 +14,7 @@ from sa_helpers.recognition.scores import factor_scores, region_ious
 from sa_helpers.recognition.segmenter import Segmenter
 from sa_helpers.recognition.text import TextReader, TextUnavailableError
 from sa_helpers.recognition.training import ReaderSettings, train_attributes, train_segmenter
-from sa_helpers.recognition.views import VIEWS, put_right
+from sa_helpers.recognition.views import VIEWS, undo_view
 
 __all__ = [
     "IMG_RESOLUTION",
@@ -27,8 +27,8 @@ __all__ = [
     "TextReader",
     "TextUnavailableError",
     "factor_scores",
-    "put_right",
     "region_ious",
     "train_attributes",
     "train_segmenter",
+    "undo_view",
 ]

@@ -49,8 +49,8 @@ class AttributeNetwork(nn.Module):
             nn.Flatten(), nn.Linear(48 * 16, 192), nn.ReLU(), nn.Linear(192, coding.num_outputs)
         )
 
-    def through(self, prepare: Callable[[Tensor], Tensor]) -> "AttributeNetwork":
-        """The same network, which looks at images after a change, such as `views.put_right`.
+    def after(self, prepare: Callable[[Tensor], Tensor]) -> "AttributeNetwork":
+        """The same network, which looks at images after a change, such as `views.undo_view`.
 
         Args:
             prepare: Takes and returns images; differentiable.

@@ -14,7 +14,7 @@ VIEWS = {"human_right": "human", "human_down": "human", "human_flipped": "human"
 """Domain that is a view to the domain that it is a view of."""
 
 
-def put_right(
+def undo_view(
     images: Float[Tensor, "batch channels side side"], *, domain: str
 ) -> Float[Tensor, "batch channels side side"]:
     """Undo the view of a domain, so that images look like those of the domain that it shows.

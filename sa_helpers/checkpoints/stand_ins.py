@@ -17,8 +17,7 @@ from torch import Tensor
 
 from sa_helpers.checkpoints.contents import plain
 from sa_helpers.checkpoints.errors import CheckpointError
-from sa_helpers.checkpoints.pickle_machine import Allowed, Carried, StoredText, carried_dict
-from sa_helpers.checkpoints.spans import (
+from sa_helpers.checkpoints.file_parts import (
     Span,
     StoredTensor,
     num_elements,
@@ -26,6 +25,7 @@ from sa_helpers.checkpoints.spans import (
     sides,
     strided,
 )
+from sa_helpers.checkpoints.pickle_machine import Allowed, Carried, StoredText, carried_dict
 
 STORAGE_DTYPES = {
     "FloatStorage": torch.float32,

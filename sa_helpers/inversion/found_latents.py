@@ -60,7 +60,7 @@ class FoundLatents:
         return Inversion(self.space, self.latents, w_plus, pictures, self.distances, losses)
 
 
-def search_many(
+def invert_many(
     generator: Generator,
     domain: str,
     *,
