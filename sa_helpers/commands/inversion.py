@@ -63,7 +63,7 @@ def invert(
         num_threads=num_threads,
         report=say,
     )
-    found.record["model_sha256"] = loaded.sha256
+    found.record.update(runtime.provenance(typed_command()), model_sha256=loaded.sha256)
     say(f"stored: {FOUND_LATENTS.save(path, found)}")
 
 

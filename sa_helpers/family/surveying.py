@@ -58,7 +58,9 @@ def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) ->
     for name in names:
         member = models[name]
         if not _is_current(member, seeds):
-            SURVEYS.save(member.survey_path, survey_model(models, name, seeds))
+            said = provenance(f"sa-helpers survey {models.name} {name} --num-images {len(seeds)}")
+            survey = with_record(survey_model(models, name, seeds), **said)
+            SURVEYS.save(member.survey_path, survey)
         paths.append(member.survey_path)
     return paths
 
