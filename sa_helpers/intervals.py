@@ -1,9 +1,11 @@
 """Means over seeds with bootstrap intervals: what may be claimed from a few samples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy import ndarray
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Estimate:
 
 
 def bootstrap(
-    samples: ArrayLike,
+    samples: Sequence[float] | ndarray | Tensor,
     *,
     confidence: float = 0.95,
     num_resamples: int = 2000,

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
+from sphinx.domains.python import PyObject
 
 PACKAGE = "sa_helpers"
 COMMON_TYPES = (str, list, tuple, dict, set, np.ndarray, torch.Tensor, torch.nn.Module)
@@ -50,6 +51,7 @@ def link_names(
     block: Tag, names: dict[str, str], targets: dict[str, str], members: dict[str, str]
 ) -> None:
     """Put links around names in one block of highlighted code."""
+    parents = {name.rpartition(".")[0] for name in targets} | {PACKAGE}
     path, is_attribute = "", False
     for span in block.find_all("span"):
         text, kinds = span.get_text(), span.get("class") or [""]
@@ -64,8 +66,8 @@ def link_names(
                 link = targets.get(path, "")
             if link:
                 span.wrap(Tag(name="a", attrs={"class": "call", "href": link}))
-            if path and path not in targets and kinds[0] != "nn":
-                path = ""  # a value: what hangs on it is known by its name alone
+            if path not in parents:
+                path = ""  # what hangs on a value is known by its name alone
             is_attribute = False
         elif text.strip():
             path, is_attribute = "", False
@@ -86,6 +88,7 @@ def link_page(
     targets = {
         name: f"{app.builder.get_relative_uri(pagename, entry.docname)}#{entry.node_id}"
         for name, entry in objects.items()
+        if name != PACKAGE  # the `sa` before every call
     }
     members = members_by_name(targets)
     for block in blocks:
@@ -94,6 +97,9 @@ def link_page(
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register before what looks at finished pages."""
+    """Register before what looks at finished pages, and call attributes so in the reference."""
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"
     app.connect("html-page-context", link_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
