@@ -85,7 +85,7 @@ site: setup live ## Build the site, warnings being errors
 	$(JUPYTER_BOOK)
 
 pages: setup ## Look at the built pages in headless Chromium
-	$(PYTEST) tests/test_pages.py tests/test_live_pages.py
+	$(PYTEST) -n $(WORKERS) tests/test_pages.py tests/test_live_pages.py
 
 models: setup ## Train the shipped models again (hours; stops and resumes), e.g. NAMES="toon dog"
 	$(BIN)/python -m workshop rebuild $(NAMES)

@@ -23,7 +23,7 @@ SCREENSHOTS = ROOT / "book" / "_build" / "screenshots"
 PAGES = sorted(
     path.relative_to(SITE).as_posix()
     for folder in ("book", "notebooks")
-    for path in (SITE / folder).glob("*.html")
+    for path in (SITE / folder).rglob("*.html")
 )
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_ARGUMENTS = [
