@@ -22,7 +22,7 @@ def add_changes(
     parent: Generator,
     children: Sequence[tuple[Generator, float]],
     *,
-    share_of: Callable[[str], float] = lambda name: 1.0,
+    share_of: Callable[[str], float] = lambda _name: 1.0,
 ) -> Generator:
     """Return parent + share * sum of amount * (child - parent).
 
@@ -44,7 +44,7 @@ def add_changes(
         require_same_config(parent, child)
         for name, weight in child.state_dict().items():
             total[name] += amount * (weight.to(start[name]) - start[name])
-    moved = blend_weights(parent, parent, lambda name: 0.0)
+    moved = blend_weights(parent, parent, lambda _name: 0.0)
     moved.load_state_dict({n: start[n] + share_of(n) * change for n, change in total.items()})
     return moved
 

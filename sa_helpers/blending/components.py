@@ -113,7 +113,7 @@ def interpolate_weights(parent: Generator, child: Generator, *, amount: float) -
 
     Source: Wu et al. 2022 (StyleAlign), Section 4.2.
     """
-    return blend_weights(parent, child, lambda name: amount)
+    return blend_weights(parent, child, lambda _name: amount)
 
 
 def blend_weights(

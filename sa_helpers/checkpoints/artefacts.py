@@ -226,7 +226,7 @@ def _made(
     """Build a network of any weights, but of no more than the file can have."""
     left = 2 * num_bytes + _SLACK_BYTES
 
-    def pay(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+    def pay(_module: nn.Module, _name: str, parameter: nn.Parameter | None) -> None:
         nonlocal left
         left -= 0 if parameter is None else parameter.nbytes
         if left < 0:
