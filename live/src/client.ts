@@ -1,4 +1,4 @@
-/** The page's side of the worker: one for all live figures of a page. */
+/** The page's side of the workers, which serve all live figures of a page. */
 
 import type { Drawn } from "./engine.ts";
 import type { Manifest } from "./manifest.ts";
@@ -15,17 +15,19 @@ interface Waiting {
 /** Where the app and its files lie. */
 export const FOLDER = new URL("./", import.meta.url).href;
 
-export class Client {
+/** One worker, and who waits for its answers. */
+class Drawer {
   readonly #worker = new Worker(new URL("worker.js", FOLDER), { type: "module" });
   readonly #waiting = new Map<number, Waiting>();
   readonly #listeners = new Set<OnProgress>();
   #lastId = 0;
+  #failure: Error | null = null;
 
   constructor(manifest: Manifest) {
     this.#worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.#hear(data));
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();
-      this.#failAll("The part of the page that runs the models could not start.");
+      this.#fail("The part of the page that runs the models could not start.");
     });
     this.#say({ kind: "open", folder: FOLDER, manifest });
   }
@@ -36,6 +38,7 @@ export class Client {
     indices: readonly number[],
     onProgress: OnProgress,
   ): Promise<readonly Drawn[]> {
+    if (this.#failure) return Promise.reject(this.#failure);
     const id = ++this.#lastId;
     this.#listeners.add(onProgress);
     const promise = new Promise<readonly Drawn[]>((resolve, reject) => {
@@ -60,9 +63,65 @@ export class Client {
     else waiting?.reject(new Error(reply.message));
   }
 
-  #failAll(message: string): void {
-    for (const { reject } of this.#waiting.values()) reject(new Error(message));
+  #fail(message: string): void {
+    this.#failure = new Error(message);
+    for (const { reject } of this.#waiting.values()) reject(this.#failure);
     this.#waiting.clear();
+  }
+
+  /** Ends the worker, and gives its memory back. */
+  close(): void {
+    this.#worker.terminate();
+  }
+}
+
+/**
+ * Draws by one worker, and from the second strip on by two, where the device has two cores: the
+ * first pictures come no later, and a strip follows a slider in half the time.
+ */
+export class Client {
+  readonly #manifest: Manifest;
+  readonly #first: Drawer;
+  #second: Drawer | null = null;
+  #isAlone = (globalThis.navigator?.hardwareConcurrency ?? 1) < 2;
+
+  constructor(manifest: Manifest) {
+    this.#manifest = manifest;
+    this.#first = new Drawer(manifest);
+  }
+
+  /** Draws some pictures of a state; loads what they need before. */
+  async draw(
+    state: State,
+    indices: readonly number[],
+    onProgress: OnProgress,
+  ): Promise<readonly Drawn[]> {
+    if (indices.length < 2 || !this.#second) {
+      const pictures = await this.#first.draw(state, indices, onProgress);
+      if (indices.length > 1 && !this.#isAlone) this.#second ??= new Drawer(this.#manifest);
+      return pictures;
+    }
+    const half = Math.ceil(indices.length / 2);
+    const ours = this.#first.draw(state, indices.slice(0, half), onProgress);
+    const theirs = this.#help(state, indices.slice(half), onProgress);
+    return (await Promise.all([ours, theirs])).flat();
+  }
+
+  /** Lets the second worker draw; where it can not, it goes, and the first one does it all. */
+  #help(
+    state: State,
+    indices: readonly number[],
+    onProgress: OnProgress,
+  ): Promise<readonly Drawn[]> {
+    const second = this.#second as Drawer;
+    return second
+      .draw(state, indices, () => {})
+      .catch(() => {
+        second.close();
+        this.#second = null;
+        this.#isAlone = true;
+        return this.#first.draw(state, indices, onProgress);
+      });
   }
 }
 
