@@ -379,7 +379,7 @@ class TestSmallNetworks:
         layer = network or nn.Linear(2, 3)
         return self.kind(columns).save(folder / "small.safetensors", layer, record={"n": 1})
 
-    def load_model(self, path: Path) -> nn.Linear:
+    def load(self, path: Path) -> nn.Linear:
         return self.kind().load(path)[0]
 
     @pytest.mark.parametrize("value", [torch.nan, torch.inf])
