@@ -33,7 +33,7 @@ def finetune(
 
     Args:
         data: clay:DOMAIN, or a folder of images.
-        folder: Of the run.
+        folder: Folder of the run.
         start: What to start from; random weights if no model is named.
         images: Which images.
         settings: How to train.
@@ -61,7 +61,7 @@ def train(
 
     Args:
         training: What is asked for.
-        folder: Of the run.
+        folder: Folder of the run.
         command: For the record.
         device: Name of one; None takes the best there is.
         num_threads: None takes all.
