@@ -157,6 +157,13 @@ def test_environment_names_the_default_family(folder, monkeypatch):
     assert family.open_family().name == "zoo"
 
 
+def test_a_home_folder_in_the_environment_is_found(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    monkeypatch.setenv("USERPROFILE", str(folder.parent))
+    monkeypatch.setenv("SA_FAMILY", f"~/{folder.name}")
+    assert family.open_family().names == family.open_family(folder).names
+
+
 def test_shipped_family_is_the_default(monkeypatch):
     monkeypatch.delenv("SA_FAMILY", raising=False)
     if "clay" not in family.shipped_families():

@@ -45,7 +45,8 @@ def open_family(name: str | os.PathLike[str] | None = None) -> Family:
         >>> models.parent.name, models["dog"].domain
         ('human', 'dog')
     """
-    name = os.fspath(name or os.environ.get("SA_FAMILY") or DEFAULT_FAMILY)
+    wanted = os.fspath(name or os.environ.get("SA_FAMILY") or DEFAULT_FAMILY)
+    name = os.path.expanduser(wanted)  # of SA_FAMILY="~/mine" no shell takes care
     folder = next((f for f in (_KNOWN / name, Path(name)) if _has_models(f)), None)
     if folder is None:
         raise ValueError(
