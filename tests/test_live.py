@@ -113,7 +113,9 @@ def test_models_with_noise_are_refused():
 def test_the_page_draws_the_z_that_torch_draws():
     rows = json.loads((ROOT / "live" / "tests" / "torch_normals.json").read_text())
     z = z_from_seeds([row["seed"] for row in rows], z_dim=len(rows[0]["z"]))
-    torch.testing.assert_close(z, torch.tensor([row["z"] for row in rows]), atol=1e-6, rtol=1e-6)
+    stored = torch.tensor([row["z"] for row in rows])
+    # torch's logarithms and cosines differ by some units of the last place between processors.
+    torch.testing.assert_close(z, stored, atol=1e-5, rtol=1e-5)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ reader, *paths = sys.argv[1:]
 for path in paths:
     before, started = peak(), time.monotonic()
     try:
-        {"load": load, "describe": describe}[reader](Path(path))
+        {"load": load_model, "describe": describe}[reader](Path(path))
         error = None
     except CheckpointError as caught:
         error = str(caught)
