@@ -6,6 +6,7 @@ single method or attribute of this name, and Python, NumPy and torch have none.
 """
 
 import ast
+import re
 from typing import Any
 
 import numpy as np
@@ -96,10 +97,24 @@ def link_page(
     context["body"] = str(soup)
 
 
+def without_addresses(
+    app: Sphinx,
+    what: str,
+    name: str,
+    obj: object,
+    options: object,
+    signature: str | None,
+    returned: str | None,
+) -> tuple[str | None, str | None]:
+    """Write `...` for a default without a literal, such as a function, so that Sphinx reads on."""
+    return signature and re.sub(r"<[^<>]*(?:<[^<>]*>[^<>]*)*>", "...", signature), returned
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register before what looks at finished pages, and call attributes so in the reference."""
     for field in PyObject.doc_field_types:
         if field.name == "variable":
             field.label = "Attributes"
+    app.connect("autodoc-process-signature", without_addresses)
     app.connect("html-page-context", link_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
