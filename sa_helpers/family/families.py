@@ -72,7 +72,7 @@ class Family:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All models: the parent first, then the others by name.
+        """All models, the parent first, then the others by name.
 
         Raises:
             ValueError: None or several models could be the parent.

@@ -102,7 +102,7 @@ class Member:
 
     @property
     def sha256(self) -> str:
-        """Digest of the file of weights: what belongs to them names them by it.
+        """Digest of the file of weights, by which what belongs to them names them.
 
         Raises:
             CheckpointError: The model cannot be opened.
@@ -246,7 +246,7 @@ class Member:
 
     @property
     def stages(self) -> list[tuple[float, Generator]]:
-        """A fine-tuning from end to end: the parent at 0 kimg, the snapshots, this model.
+        """A fine-tuning from end to end, from the parent at 0 kimg by the snapshots to this model.
 
         They are (kimg, generator) in order of training. Where the record does not say how long that
         took, it counts as 1.

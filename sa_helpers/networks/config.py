@@ -106,7 +106,7 @@ class GeneratorConfig:
 
     @property
     def num_ws(self) -> int:
-        """Number of latents in w_plus: two a block, the ToRGB layers share with their neighbour."""
+        """Number of latents in w_plus, two a block; the ToRGB layers share with their neighbour."""
         return 2 * len(block_resolutions(self.img_resolution))
 
     def to_dict(self) -> dict[str, Any]:

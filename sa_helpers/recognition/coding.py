@@ -64,7 +64,7 @@ class FactorCoding:
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """Names of the numbers in the vector: the factor, or `factor=category`."""
+        """Names of the numbers in the vector, which are the factor, or `factor=category`."""
         return tuple(
             f"{field.name}={category}" if field.kind == "categorical" else field.name
             for field in self.fields
