@@ -75,7 +75,7 @@ OLDER = ATEN_CPU_CAPABILITY=default MKL_CBWR=AVX2 ONEDNN_MAX_CPU_ISA=AVX2 SA_COM
 portable: setup ## As unit and notebooks, as other processors would compute (two hours)
 	$(OLDER) $(MAKE) unit notebooks
 	$(MAKE) notebooks THREADS=1
-	$(MAKE) notebooks THREADS=3
+	$(MAKE) notebooks THREADS=3 WORKERS=1
 	SA_PERTURB_WEIGHTS=1 $(MAKE) unit notebooks
 
 fuzz: setup ## Open ten thousand mutated checkpoints and report what comes of them
