@@ -5,6 +5,7 @@ processor does to a result, only more of it, so whatever hangs on the last digit
 `make portable` uses it; set SA_PERTURB_WEIGHTS=1 to use it in `make unit` and `make notebooks`.
 """
 
+import functools
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,7 @@ def _perturb(network: nn.Module | None) -> None:
 def _after(load: Callable[..., Any], change: Callable[[Any], Any]) -> Callable[..., Any]:
     """Change what a function of a path returns, where the path is of a shipped file."""
 
+    @functools.wraps(load)
     def changed(path: Any, *arguments: Any, **options: Any) -> Any:
         loaded = load(path, *arguments, **options)
         is_shipped = SHIPPED in Path(path).resolve().parents
