@@ -49,7 +49,7 @@ def rebuild(
         num_quality_images: Images of each kind that a shipped model is judged by.
     """
     known = read_recipes(recipes)
-    chosen = in_order(known, names or list(known))
+    chosen = in_order(known, names or [name for name, r in known.items() if r.is_shipped])
     origins = {recipe.origin for recipe in known.values()}
     _announce(chosen, family)
     with if_interrupted("the same command goes on after what is finished"):
