@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sa_helpers import clay
     from sa_helpers.blending import interpolate_weights, reset_component, swap_layers
     from sa_helpers.checkpoints import load_model, save_model
+    from sa_helpers.claims import Claims
     from sa_helpers.editing import edit_images
     from sa_helpers.family import open_family
     from sa_helpers.finetuning import finetune
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Claims",
     "bootstrap",
     "clay",
     "edit_images",
@@ -45,6 +47,7 @@ __all__ = [
 
 _ROOMS = {
     "blending": ("interpolate_weights", "reset_component", "swap_layers"),
+    "claims": ("Claims",),
     "checkpoints": ("load_model", "save_model"),
     "editing": ("edit_images",),
     "family": ("open_family",),

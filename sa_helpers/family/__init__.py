@@ -15,6 +15,14 @@ any published format, in the folder or on the network. Nothing is downloaded unl
 from sa_helpers.family.downloads import DownloadError, download
 from sa_helpers.family.families import Family
 from sa_helpers.family.members import Member
-from sa_helpers.family.opening import open_family, shipped_families
+from sa_helpers.family.opening import is_shipped, open_family, shipped_families
 
-__all__ = ["DownloadError", "Family", "Member", "download", "open_family", "shipped_families"]
+__all__ = [
+    "DownloadError",
+    "Family",
+    "Member",
+    "download",
+    "is_shipped",
+    "open_family",
+    "shipped_families",
+]

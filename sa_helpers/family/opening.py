@@ -28,6 +28,11 @@ def known_families() -> tuple[str, ...]:
     return tuple(sorted({*shipped_families(), *listed}))
 
 
+def is_shipped(family: Family) -> bool:
+    """Whether the family is one of those that come with the package, weights included."""
+    return family.folder.resolve() in {_KNOWN.resolve() / name for name in shipped_families()}
+
+
 def open_family(name: str | os.PathLike[str] | None = None) -> Family:
     """Open a family of aligned models; weights are read when a model is asked for.
 
