@@ -13,6 +13,38 @@ VERBS = {
         ("convert", "checkpoints:convert", "Write a checkpoint in another format."),
         ("list", "families:list_models", "Show the known families, or the models of one."),
         ("download", "families:download", "Get public models of a family, or go on with it."),
+        (
+            "sheet",
+            "drawing:sheet",
+            "Draw a sheet of samples of one model, or of several side by side.",
+        ),
+        (
+            "video",
+            "drawing:video",
+            "Film a walk from latent to latent, by one model or several side by side.",
+        ),
+        (
+            "project",
+            "drawing:project",
+            "Find latents in W+ with which a model draws given pictures.",
+        ),
+        (
+            "mix",
+            "drawing:mix",
+            "Mix pictures: the coarse layers of some with the fine layers of others.",
+        ),
+        (
+            "swap",
+            "combining:swap",
+            "Write a model with the low resolutions of one model and the high ones of another.",
+        ),
+        ("blend", "combining:blend", "Write a model between two models, weight by weight."),
+        (
+            "measure",
+            "measuring:measure",
+            "Measure the Fréchet and the kernel distance of two models, or of a model and a folder.",
+        ),
+        ("align-faces", "faces:align_faces", "Cut faces out of photographs as those of FFHQ were."),
         ("finetune", "finetuning:finetune", "Train a network, or fine-tune a child from a parent."),
         ("invert", "inversion:invert", "Search the latents of held-out images, and keep them."),
         ("train-encoder", "inversion:train_encoder", "Train an encoder of images into latents."),

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import torch
-from tyro.conf import DisallowNone, arg
+from tyro.conf import DisallowNone, Positional, arg
 from tyro.constructors import PrimitiveConstructorSpec
 
 
@@ -26,6 +26,13 @@ Count = Annotated[int, _COUNT]
 
 NumThreads = Annotated[
     int | None, _COUNT, arg(help="CPU threads.", help_behavior_hint="(default: all)")
+]
+Model = Annotated[
+    Positional[str], arg(help="A shipped model such as human, the folder of a run, or a file.")
+]
+Models = Annotated[
+    Positional[tuple[str, ...]],
+    arg(metavar="MODEL [MODEL ...]", help="Shipped models such as human, run folders, or files."),
 ]
 Device = Annotated[
     str | None,

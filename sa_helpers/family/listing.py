@@ -17,6 +17,12 @@ file = "toon.pkl"
 parent = "ffhq"              # what it was fine-tuned from
 kimg = 32                    # for how long; may be left out
 notes = "..."
+
+[models.faces]
+file = "../runs/faces"       # or a path from here: of a file, or of the folder of a run, whose record
+                             # and snapshots are taken as well
+[models.human]
+file = "human"               # or the name of a model that comes with the package
 """
 
 import re
@@ -34,6 +40,7 @@ _WORDS = re.compile(r".{1,2000}", re.DOTALL)
 _PATTERNS = {
     "url": re.compile(r"https?://[\x21-\x7e]{1,2000}", re.IGNORECASE),
     "drive_id": re.compile(r"[\w-]{1,200}", re.ASCII),
+    "file": re.compile(r"[^\0-\x1f]{1,1000}"),
     "page": _WORDS,
     "licence": _WORDS,
     "notes": _WORDS,
@@ -47,7 +54,7 @@ class Source:
     """Where a listed model comes from.
 
     Attributes:
-        file: Its name on the disk.
+        file: Its path on the disk, from the folder of the `family.toml`, or a shipped model's name.
         url: Where to download it; None where that is not possible.
         page: Where people find it.
         licence: Under which terms.
@@ -128,6 +135,11 @@ def _source(name: str, entry: object, path: Path) -> Source:
         raise ValueError(f"There are wrong entries in {place}: {values}. {_HELP}")
     if "file" not in entry:
         raise ValueError(f"There is no file named in {place}. {_HELP}")
+    if {"url", "drive_id", "page"} & entry.keys() and not is_mere_name(entry["file"]):
+        raise ValueError(
+            f"There is a path, {shown(entry['file'], max_length=80)}, as the file of {place}; what is "
+            f"downloaded goes into the cache under a mere name. {_HELP}"
+        )
     drive_id = entry.get("drive_id")
     return Source(
         file=entry["file"],
@@ -144,7 +156,7 @@ def _is_right(key: str, value: object) -> bool:
         return type(value) is int and value > 0
     if key == "kimg":
         return is_amount(value) and value != 0
-    if key in ("file", "parent"):
+    if key == "parent":
         return is_mere_name(value)
     pattern = _PATTERNS.get(key)
     return pattern is not None and isinstance(value, str) and bool(pattern.fullmatch(value))

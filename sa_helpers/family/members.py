@@ -39,8 +39,9 @@ class Member:
         name: Of the model.
         record: What is known of it: domain, settings, kimg, versions, curves.
         path: Of its file, there or not; of our own format without ending.
-        folder: Of the family.
+        folder: Of what lies beside it, usually of the family.
         source: Where a listed model comes from.
+        snapshots_folder: Of those of its training; None where it is the one that the record names.
         relatives: All models of the family by name, this one among them.
     """
 
@@ -49,6 +50,7 @@ class Member:
     path: Path
     folder: Path
     source: Source | None = None
+    snapshots_folder: Path | None = None
     relatives: Mapping[str, "Member"] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -149,7 +151,10 @@ class Member:
         """
         from sa_helpers.family.readers import Readers
 
-        return Readers(self.folder, self.domain)
+        # They belong to domains, so a run may use those of its parent's family.
+        lenders = (member for member in (self, self.parent) if member is not None)
+        folders = [m.folder for m in lenders if (m.folder / "readers").is_dir()]
+        return Readers(next(iter(folders), self.folder), self.domain)
 
     @property
     def survey(self) -> "sa_helpers.channels.survey.ChannelSurvey":
@@ -229,8 +234,9 @@ class Member:
             CheckpointError: The name of one does not tell its kimg.
         """
         end_kimg = float(self.record.get("kimg") or "inf")
-        folder = self.record.get("snapshots", self.name)
-        files = (self.folder / "snapshots" / folder).glob(f"*{_SNAPSHOT}") if folder else ()
+        named = self.record.get("snapshots", self.name)
+        folder = self.snapshots_folder or (self.folder / "snapshots" / named if named else None)
+        files = folder.glob(f"*{_SNAPSHOT}") if folder else ()
         kept = sorted((_kimg_of(file), file) for file in files)
         return [(kimg, file) for kimg, file in kept if 0 < kimg < end_kimg]
 

@@ -14,7 +14,7 @@ from sa_helpers.finetuning.resizing import grow, shrink, widen
 from sa_helpers.finetuning.run import Progress, Run
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import Trainer
-from sa_helpers.images import MAX_PIXELS
+from sa_helpers.images import MAX_PIXELS, Fit
 from sa_helpers.networks import Discriminator, Generator
 
 _DEFAULT_PX = 128
@@ -25,7 +25,7 @@ class Start:
     """The networks that a training starts from: those of a model, or random ones.
 
     Args:
-        parent: Model to fine-tune.
+        parent: Model to fine-tune: a shipped one such as human, a run's folder, or a file.
         grow_from: Model of half the resolution, which gets a block more.
         shrink_from: Model of twice the resolution, which loses a block.
         img_resolution: Side of the images in pixels, with random weights only; None means 128.
@@ -79,6 +79,7 @@ class Start:
                 channels={**CLAY_CHANNELS, **self.channels},
             )
             return generator, discriminator, None
+        path = checkpoints.find_model(path)
         loaded = checkpoints.load_model(path)
         if loaded.discriminator is None:
             raise ValueError(
@@ -93,9 +94,11 @@ class Start:
             networks = widen(*networks, channels=dict(self.channels), seed=seed)
         origin = {
             "name": path.parent.name if path.stem == "model" else path.stem,
+            "path": str(self.model),
             "sha256": loaded.sha256,
             "is_grown": self.grow_from is not None,
             "is_shrunk": self.shrink_from is not None,
+            "is_widened": bool(self.channels),
             "kimg": loaded.record.get("kimg"),
             "train_sec": loaded.record.get("train_sec"),
             "parent": loaded.record.get("parent"),
@@ -110,11 +113,14 @@ class ImageChoice:
     Args:
         num_images: Clay images to render.
         first_seed: Seed of the first clay image.
+        fit: How images of a folder become squares: "crop" cuts a centred one out, "pad" puts white
+            beside them.
         max_image_mpx: Megapixels of the largest image of a folder that is read.
     """
 
     num_images: int = 16000
     first_seed: int = 0
+    fit: Fit = "crop"
     max_image_mpx: int = MAX_PIXELS // 10**6
 
     def __post_init__(self) -> None:
@@ -142,7 +148,10 @@ class ImageChoice:
                 first_seed=self.first_seed,
             )
         return folder_images(
-            Path(source), img_resolution=img_resolution, max_pixels=self.max_image_mpx * 10**6
+            Path(source),
+            img_resolution=img_resolution,
+            fit=self.fit,
+            max_pixels=self.max_image_mpx * 10**6,
         )
 
 
