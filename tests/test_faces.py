@@ -69,7 +69,7 @@ def test_beyond_the_edge_it_is_mirrored():
 
 def test_the_outline_is_on_the_photograph_and_leaves_it_alone():
     photograph = picture()
-    shown = with_outline(photograph, Crop(np.array([64.0, 48.0]), np.array([90.0, 20.0])))
+    shown = with_outline(photograph, Crop(np.array([64.0, 48.0]), np.array([40.0, 10.0])))
     assert (shown == (255, 0, 0)).all(axis=-1).any()
     np.testing.assert_array_equal(photograph, picture())
 
@@ -112,7 +112,7 @@ class TestCommand:
 def test_dlib_finds_the_astronaut():
     from skimage.data import astronaut
 
-    (points,) = faces.landmark_finder()(astronaut())
-    crop = crop_of(points)
-    assert 150 < crop.side_px < 300
-    assert np.hypot(*(crop.middle - (223, 115))) < 30
+    crops = map(crop_of, faces.landmark_finder()(astronaut()))
+    near = [crop for crop in crops if np.hypot(*(crop.middle - (223, 115))) < 30]
+    assert len(near) == 1
+    assert 150 < near[0].side_px < 300

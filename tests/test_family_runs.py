@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from interrupted_tasks import _mean_colours
-from test_runs import data, parent, train  # noqa: F401
+from test_runs import data, parent, train
 
 from sa_helpers import checkpoints, metrics
 from sa_helpers.checkpoints import CheckpointError
@@ -55,7 +55,7 @@ class TestRun:
 
     def test_nothing_is_copied(self, shelf):
         before = sorted(shelf.rglob("*"))
-        open_family(shelf / "runs" / "faces")["faces"].stages
+        assert open_family(shelf / "runs" / "faces")["faces"].stages
         assert sorted(shelf.rglob("*")) == before
 
     def test_a_moved_parent_is_found_beside_the_run_by_its_digest(self, shelf, copy):

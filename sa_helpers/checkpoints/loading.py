@@ -126,7 +126,7 @@ def load_model(
     Weights are in memory once.
 
     Args:
-        path: Of the file, of our own format with or without ending; or what else `find_model` finds:
+        path: Of the file, of our own format with or without ending; or whatever `find_model` takes:
             the folder of a finished run, the name of a shipped model.
         device: Where to put the networks; None means the CPU.
         parts: Which of `PARTS` to load, besides the generator.

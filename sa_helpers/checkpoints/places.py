@@ -38,8 +38,8 @@ def find_model(named: str | Path) -> Path:
         )
     why = "it is a folder without a model" if path.is_dir() else "there is no such file"
     raise CheckpointError(
-        f"{path} cannot be read: {why}. Expected {KNOWN}, the folder of a finished run, or the name "
-        f"of a shipped model: {', '.join(shipped)}."
+        f"{path} cannot be read: {why}. Expected {KNOWN}, the folder of a finished run, or one of "
+        f"the shipped models {', '.join(shipped)}."
     )
 
 

@@ -19,9 +19,10 @@ def swap(
     r_swap: Count = 16,
     child_gives: Literal["low", "high"] = "low",
 ) -> None:
-    """Write a model with the low resolutions of one model and the high ones of another.
+    """Join low resolutions of one model and high ones of another.
 
-    The low ones decide what is where, the high ones how it looks. For example:
+    What is joined is written as a model. The low ones decide what is where, the high ones how it
+    looks. For example:
       sa-helpers swap human runs/faces --to hybrid --r-swap 16
 
     Args:

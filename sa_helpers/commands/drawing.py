@@ -1,4 +1,4 @@
-"""Draw what models make: sheets, videos and mixtures, of seeds or of pictures that were projected."""
+"""Draw what models make of seeds, or of pictures that were projected: sheets, videos, mixtures."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -40,7 +40,7 @@ def sheet(
     num_columns: Count = 10,
     num_threads: NumThreads = None,
 ) -> None:
-    """Draw a sheet of samples of one model, or of several side by side.
+    """Draw samples of one model, or of several side by side.
 
     Of several models each has a row, and a column is one latent. For example:
       sa-helpers sheet runs/faces --to faces.png
@@ -67,9 +67,10 @@ def video(
     num_frames: Count = 24,
     num_threads: NumThreads = None,
 ) -> None:
-    """Film a walk from latent to latent, by one model or several side by side.
+    """Film a walk from latent to latent.
 
-    The walk is straight in W and returns to its beginning, so that it can be looped. For example:
+    Several models film it side by side. It is straight in W and returns to its beginning, so that
+    it can be looped. For example:
       sa-helpers video human runs/faces --to walk.mp4 --latents 22 23 31
       sa-helpers video human --to seeds.mp4 --latents 0-49 --num-frames 12
 
@@ -98,9 +99,9 @@ def project(
     settings: OmitArgPrefixes[InversionSettings] = SEARCH_SETTINGS,
     num_threads: NumThreads = None,
 ) -> None:
-    """Find latents in W+ with which a model draws given pictures.
+    """Find latents with which a model draws given pictures.
 
-    What is found can be mixed, filmed and drawn by other models. For example:
+    They are of W+. What is found can be mixed, filmed and drawn by other models. For example:
       sa-helpers project human photo.jpg --to found.npz
       sa-helpers sheet human runs/faces --to translated.png --latents found.npz
 
@@ -142,7 +143,7 @@ def mix(
     truncation_psi: float = 0.7,
     num_threads: NumThreads = None,
 ) -> None:
-    """Mix pictures: the coarse layers of some with the fine layers of others.
+    """Mix the coarse layers of some pictures with the fine of others.
 
     A sheet shows all pairs; its first row and column are the pictures themselves. For example:
       sa-helpers mix human --to mixed.png --coarse 22 23 --fine 5 6 7 --from-resolution 16
@@ -175,7 +176,7 @@ def mix(
 def _opened(models: Sequence[str]) -> list[Generator]:
     if not models:
         raise ValueError(
-            f"No model was named; expected one or more: of {', '.join(checkpoints.shipped_models())}, "
+            f"No model was named; expected some of {', '.join(checkpoints.shipped_models())}, "
             "folders of runs, or files."
         )
     device = runtime.default_device()

@@ -18,8 +18,8 @@ _SHOWN_PX = 256
 def align_faces(photographs: Positional[Path], *, to: Path, img_resolution: Count = 256) -> None:
     """Cut faces out of photographs as those of FFHQ were.
 
-    Every face becomes an upright PNG; crops/ shows where on the photograph it was. Faces are found by
-    dlib, which is optional: pip install dlib-bin face-recognition-models. For example:
+    Every face becomes an upright PNG; crops/ shows where on the photograph it was. Faces are found
+    by dlib, which is optional: pip install dlib-bin face-recognition-models. For example:
       sa-helpers align-faces holidays --to faces --img-resolution 128
 
     Args:

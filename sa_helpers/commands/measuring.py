@@ -1,4 +1,4 @@
-"""Measure how far two sets of images are apart: those of models, of folders, or of the clay world."""
+"""Measure how far sets of images are apart: of models, of folders, of the clay world."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,10 +35,11 @@ def measure(
     fit: Fit = "crop",
     num_threads: NumThreads = None,
 ) -> None:
-    """Measure the Fréchet and the kernel distance of two models, or of a model and a folder.
+    """Tell how far apart models and folders of images are.
 
-    The default network works offline; inception-v3 gives the FID and KID of publications, which
-    take 50000 images, and downloads its weights. Compare numbers of equal counts only. For example:
+    By Fréchet and kernel distance (FID and KID). The default network works offline; inception-v3
+    gives the numbers of publications, which take 50000 images, and downloads its weights. Compare
+    equal counts only. For example:
       sa-helpers measure runs/faces path/to/images
       sa-helpers measure runs/faces path/to/images --network inception-v3 --num-images 50000
 

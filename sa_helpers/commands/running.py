@@ -7,11 +7,15 @@ their help. It is imported when it is called, so that the list of verbs comes at
 import contextlib
 import contextvars
 import difflib
+import functools
 import importlib
+import io
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 _MISUSED, _INTERRUPTED = 2, 130
 _MAX_ERROR = 2000  # letters
@@ -31,11 +35,17 @@ class Verb:
     function: str
     summary: str
 
-    def load(self) -> Callable[..., None]:
-        """Import it."""
-        module, _, name = self.function.partition(":")
-        function: Callable[..., None] = getattr(importlib.import_module(module), name)
-        return function
+    def load(self, words: Sequence[str]) -> Callable[..., None]:
+        """Import it, with the defaults of what is typed.
+
+        They come from a function beside it called `<name>_defaults`, if there is one, which takes
+        the words and returns arguments by name.
+        """
+        module_name, _, name = self.function.partition(":")
+        module = importlib.import_module(module_name)
+        function: Callable[..., None] = getattr(module, name)
+        defaults = getattr(module, f"{name}_defaults", None)
+        return functools.partial(function, **defaults(words)) if defaults else function
 
 
 def run_verb(
@@ -90,7 +100,31 @@ def _call(verb: Verb, program: str, words: Sequence[str]) -> None:
     import tyro  # which takes longer than the list of verbs
 
     config = (tyro.conf.PositionalMetavarFromFieldName,)
-    tyro.cli(verb.load(), prog=program, args=words, config=config)
+    function = verb.load(words)
+    if not {"-h", "--help"} & {*words}:
+        tyro.cli(function, prog=program, args=words, config=config)
+        return
+    with contextlib.redirect_stdout(_WithoutNone(sys.stdout)):
+        tyro.cli(function, prog=program, args=words, config=config)
+
+
+class _WithoutNone(io.TextIOBase):
+    """Leaves out of a help text that nothing is the default; tyro says so and cannot be told."""
+
+    _NOTHING = re.compile(r"\(default:(?: None)? ?\)")
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(self._NOTHING.sub(lambda m: " " * len(m[0]), text))
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
 
 
 def typed_command() -> str:

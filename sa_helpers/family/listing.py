@@ -19,8 +19,8 @@ kimg = 32                    # for how long; may be left out
 notes = "..."
 
 [models.faces]
-file = "../runs/faces"       # or a path from here: of a file, or of the folder of a run, whose record
-                             # and snapshots are taken as well
+file = "../runs/faces"       # or a path from here: of a file, or of the folder of a run, with its
+                             # record and snapshots
 [models.human]
 file = "human"               # or the name of a model that comes with the package
 """
@@ -137,8 +137,8 @@ def _source(name: str, entry: object, path: Path) -> Source:
         raise ValueError(f"There is no file named in {place}. {_HELP}")
     if {"url", "drive_id", "page"} & entry.keys() and not is_mere_name(entry["file"]):
         raise ValueError(
-            f"There is a path, {shown(entry['file'], max_length=80)}, as the file of {place}; what is "
-            f"downloaded goes into the cache under a mere name. {_HELP}"
+            f"There is a path, {shown(entry['file'], max_length=80)}, as the file of {place}; what "
+            f"is downloaded goes into the cache under a mere name. {_HELP}"
         )
     drive_id = entry.get("drive_id")
     return Source(

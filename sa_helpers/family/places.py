@@ -96,9 +96,9 @@ def parent_of_run(folder: Path, record: Mapping[str, Any]) -> Place | None:
             return place_of(path)
     raise ValueError(
         f"The run in '{shown(folder)}' was fine-tuned from {shown(origin['name'])} (sha256 "
-        f"{shown(str(wanted)[:12])}), which lies neither at {shown(origin.get('path', 'its path'))} "
-        "nor beside the run nor among the shipped models. Put it beside the run, or name both in a "
-        "family.toml."
+        f"{shown(str(wanted)[:12])}), which lies neither at "
+        f"{shown(origin.get('path', 'its path'))} nor beside the run nor among the shipped models. "
+        "Put it beside the run, or name both in a family.toml."
     )
 
 
