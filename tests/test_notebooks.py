@@ -114,5 +114,8 @@ def test_every_claim_is_asserted(path):
 
 
 def has_assertion(cell: nbformat.NotebookNode) -> bool:
-    """Tell whether a code cell asserts something."""
-    return any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(cell.source)))
+    """Tell whether a code cell asserts something, itself or by `sa.Claims`."""
+    nodes = list(ast.walk(ast.parse(cell.source)))
+    calls = [node.func for node in nodes if isinstance(node, ast.Call)]
+    is_checked = any(isinstance(f, ast.Attribute) and f.attr == "check" for f in calls)
+    return is_checked or any(isinstance(node, ast.Assert) for node in nodes)
