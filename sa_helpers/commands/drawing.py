@@ -10,7 +10,16 @@ from torch import Tensor
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from sa_helpers import checkpoints, images, runtime
-from sa_helpers.commands.options import Count, Model, Models, NumThreads, use_num_threads
+from sa_helpers.commands.options import (
+    Count,
+    LatentsFile,
+    Model,
+    Models,
+    NumThreads,
+    PictureFile,
+    VideoFile,
+    use_num_threads,
+)
 from sa_helpers.commands.running import say, typed_command
 from sa_helpers.datasets.folders import look_into
 from sa_helpers.images import Fit
@@ -34,7 +43,7 @@ Latents = Annotated[
 def sheet(
     models: Models,
     *,
-    to: Path,
+    to: PictureFile,
     latents: Latents = ("0-99",),
     truncation_psi: float = 1.0,
     num_columns: Count = 10,
@@ -61,7 +70,7 @@ def sheet(
 def video(
     models: Models,
     *,
-    to: Path,
+    to: VideoFile,
     latents: Latents = ("0-7",),
     truncation_psi: float = 0.7,
     num_frames: Count = 24,
@@ -94,7 +103,7 @@ def project(
         Positional[tuple[Path, ...]], arg(metavar="PICTURE ...", help="Files, or folders of them.")
     ],
     *,
-    to: Path,
+    to: LatentsFile,
     fit: Fit = "crop",
     settings: OmitArgPrefixes[InversionSettings] = SEARCH_SETTINGS,
     num_threads: NumThreads = None,
@@ -111,32 +120,30 @@ def project(
         settings: How the search goes.
     """
     use_num_threads(num_threads)
-    path = checkpoints.find_model(model)
-    loaded = checkpoints.load_model(path, parts=(), device=runtime.default_device())
-    size = loaded.generator.config.img_resolution
-    files = [file for named in pictures for file in _files(named)]
-    wanted = np.stack([images.read_image(file, img_resolution=size, fit=fit) for file in files])
+    loaded = checkpoints.load_model(model, parts=(), device=runtime.default_device())
+    generator = loaded.generator.requires_grad_(False)
+    wanted = _read(pictures, img_resolution=generator.config.img_resolution, fit=fit)
+    given = np.stack(list(wanted.values()))
     found = invert(
-        images.from_uint8(wanted),
-        loaded.generator.requires_grad_(False),
+        images.from_uint8(given),
+        generator,
         space="w_plus",
         settings=settings,
         report=_report_some(settings.num_steps),
     )
     record = {**runtime.provenance(typed_command()), "model_sha256": loaded.sha256}
-    names = tuple(file.name for file in files)
-    PROJECTIONS.save(to, Projection(found.w_plus.cpu(), names, record))
-    compared = np.concatenate([wanted, images.to_uint8(found.images)])
-    grid = images.make_grid(compared, num_columns=len(files), padding_px=_PADDING_PX)
-    for name, distance in zip(names, found.distances.tolist(), strict=True):
-        say(f"{runtime.shown(name)}: perceptual distance {distance:.3f}")
+    PROJECTIONS.save(to, Projection(found.w_plus.cpu(), tuple(wanted), record))
+    for name, distance in zip(wanted, found.distances.tolist(), strict=True):
+        say(f"{name}: perceptual distance {distance:.3f}")
+    compared = np.concatenate([given, images.to_uint8(found.images)])
+    grid = images.make_grid(compared, num_columns=len(wanted), padding_px=_PADDING_PX)
     say(f"wrote {to} and {images.write_image(to.with_suffix('.png'), grid)}")
 
 
 def mix(
     model: Model,
     *,
-    to: Path,
+    to: PictureFile,
     coarse: Latents,
     fine: Latents,
     from_resolution: Count = 16,
@@ -223,8 +230,22 @@ def _walk(stops: Tensor, num_frames: int) -> Tensor:
     return torch.lerp(stops[:, None], following[:, None], share).flatten(0, 1)
 
 
-def _files(named: Path) -> list[Path]:
-    return look_into(named).images if named.is_dir() else [named]
+def _read(named: Sequence[Path], *, img_resolution: int, fit: Fit) -> dict[str, np.ndarray]:
+    """Name to picture, of files, and of what can be read of folders."""
+    found: dict[str, np.ndarray] = {}
+    for path in named:
+        for file in look_into(path).images if path.is_dir() else [path]:
+            try:
+                picture = images.read_image(file, img_resolution=img_resolution, fit=fit)
+            except (OSError, ValueError) as error:
+                if file == path:
+                    raise
+                say(f"left out: {error}")
+            else:
+                found[runtime.shown(str(file))] = picture
+    if not found:
+        raise ValueError("No picture was found; name files, or folders that hold some.")
+    return found
 
 
 def _report_some(num_steps: int) -> Callable[[int, float], None]:
