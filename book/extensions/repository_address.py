@@ -8,9 +8,11 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sphinx.application import Sphinx
-from sphinx.config import Config
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _SSH = re.compile(r"^(?:ssh://)?git@([^:/]+)[:/](.+)$")
@@ -39,16 +41,17 @@ def _remote(root: Path) -> str:
         return ""
 
 
-def _configure(app: Sphinx, config: Config) -> None:
+def _configure(app: "Sphinx", config: "Config") -> None:
     options = dict(config.html_theme_options)
     address = repository_address()
-    options["repository_url"] = address or ""
+    options["repository_url"] = address or ""  # Jupyter Book fills in its own
+    options["repository_branch"] = "main"
     options["use_repository_button"] = bool(address)
     options["launch_buttons"] = dict(_LAUNCHERS) if address else {}
     config.html_theme_options = options
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: "Sphinx") -> dict[str, bool]:
     """Set the theme's options once the configuration is read."""
     app.connect("config-inited", _configure, priority=0)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
