@@ -1,0 +1,50 @@
+"""Sphinx extension: a bibliography whose labels read as the citations do, such as *Wu et al., 2022*.
+
+Use it as `bibtex_default_style: author_year`, with `bibtex_reference_style: author_year`.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from pybtex.database import Entry, Person
+from pybtex.plugin import register_plugin
+from pybtex.richtext import Text
+from pybtex.style.formatting.alpha import Style as AlphaStyle
+from pybtex.style.labels import BaseLabelStyle
+from sphinx.application import Sphinx
+
+NAME = "author_year"
+MAX_NAMES = 2  # with more, the first stands for all
+
+
+def family_name(person: Person) -> str:
+    """Write a family name without the marks of LaTeX."""
+    names = (*person.prelast_names, *person.last_names)
+    return " ".join(str(Text.from_latex(name)) for name in names)
+
+
+def author_year(entry: Entry) -> str:
+    """Name the authors of an entry, at most two, and its year."""
+    names = [family_name(person) for person in entry.persons["author"]]
+    who = " and ".join(names) if len(names) <= MAX_NAMES else f"{names[0]} et al."
+    return f"{who}, {entry.fields['year']}"
+
+
+class AuthorYearLabels(BaseLabelStyle):
+    """Labels of authors and year."""
+
+    def format_labels(self, sorted_entries: Sequence[Entry]) -> Iterator[str]:
+        """Give the labels in the order of the entries."""
+        return map(author_year, sorted_entries)
+
+
+class AuthorYearStyle(AlphaStyle):
+    """The style *alpha* with these labels."""
+
+    default_label_style = NAME
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Make the style known to pybtex."""
+    register_plugin("pybtex.style.labels", NAME, AuthorYearLabels)
+    register_plugin("pybtex.style.formatting", NAME, AuthorYearStyle)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
