@@ -1,9 +1,12 @@
-"""Sphinx extension: a bibliography whose labels read as the citations do, such as *Wu et al., 2022*.
+"""Sphinx extension: a bibliography whose labels read as the citations do: *Wu et al., 2022*.
 
-Use it as `bibtex_default_style: author_year`, with `bibtex_reference_style: author_year`.
+Use it as `bibtex_default_style: author_year`, with `bibtex_reference_style: author_year`. Works of
+the same authors and year become 2020a and 2020b, in citations as well.
 """
 
-from collections.abc import Iterator, Sequence
+import string
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from pybtex.database import Entry, Person
 from pybtex.plugin import register_plugin
@@ -43,8 +46,26 @@ class AuthorYearStyle(AlphaStyle):
     default_label_style = NAME
 
 
+def tell_apart(entries: Iterable[Entry]) -> None:
+    """Add a letter to the year of works that authors and year do not tell apart."""
+    works: dict[str, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.fields["title"]):
+        works.setdefault(author_year(entry), []).append(entry)
+    for alike in works.values():
+        if len(alike) > 1:
+            for entry, letter in zip(alike, string.ascii_lowercase, strict=False):
+                entry.fields["year"] += letter
+
+
+def prepare_entries(app: Sphinx) -> None:
+    """Add the letters to what sphinxcontrib-bibtex has read."""
+    domain: Any = app.env.get_domain("cite")
+    tell_apart(domain.bibdata.data.entries.values())
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Make the style known to pybtex."""
     register_plugin("pybtex.style.labels", NAME, AuthorYearLabels)
     register_plugin("pybtex.style.formatting", NAME, AuthorYearStyle)
+    app.connect("builder-inited", prepare_entries)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -77,7 +77,9 @@ class Notes:
 
 
 def add_notes(soup: BeautifulSoup, page: Path) -> None:
-    """Give every reference to a definition its note."""
+    """Give every reference to a definition its note, in the place of notes of an older build."""
+    for old in soup.select("body > .page-notes"):
+        old.decompose()
     notes = Notes(soup, page)
     for link in soup.select(LINKS):
         note_id = notes.id_for(str(link["href"]))
