@@ -126,9 +126,14 @@ def write_contents(
             part = caption
         line = soup.new_tag("p")
         link = heading(soup, "a", title, href=f"#{target}")
-        line.extend([link, heading(soup, "span", str(numbers.get(title, "")))])
+        line.extend([link, heading(soup, "span", str(numbers.get(without_spaces(title), "")))])
         contents.append(line)
     return contents
+
+
+def without_spaces(title: str) -> str:
+    """Write a title without spaces: Chromium's outline loses those where a heading breaks."""
+    return re.sub(r"\s+", "", title)
 
 
 def title_of(article: Tag) -> str:
@@ -147,7 +152,7 @@ def merge(pages: Sequence[tuple[str, str]], site: Path, numbers: Mapping[str, in
         link["href"] = posixpath.normpath(posixpath.join("book", str(link["href"])))
     soup = BeautifulSoup('<html lang="en" data-theme="light"><body></body></html>', "html.parser")
     soup.body.insert_before(head)
-    main = soup.new_tag("main", attrs={"class": "bd-main bd-content bd-article on-paper"})
+    main = soup.new_tag("main", attrs={"class": "bd-article on-paper"})
     soup.body.append(main)
     articles = [prepare_article(path, paths, site) for path in paths]
     chapters = [
@@ -167,11 +172,10 @@ def merge(pages: Sequence[tuple[str, str]], site: Path, numbers: Mapping[str, in
     return "<!DOCTYPE html>\n" + str(soup)
 
 
-def sheets_of_titles(pdf: Path) -> dict[str, int]:
+def sheets_of_titles(reader: PdfReader) -> dict[str, int]:
     """Read from a PDF's outline on which sheet each chapter begins, counted from 1."""
-    reader = PdfReader(pdf)
     return {
-        re.sub(r"\s+", " ", str(entry.title)).strip(): reader.get_destination_page_number(entry) + 1
+        without_spaces(str(entry.title)): reader.get_destination_page_number(entry) + 1
         for entry in reader.outline
         if not isinstance(entry, list)
     }
@@ -204,7 +208,7 @@ def print_book(pages: Sequence[tuple[str, str]], site: Path, output: Path) -> No
                 page.goto(merged.as_uri(), wait_until="load")
                 page.pdf(path=output, **SHEET)
                 page.close()
-                numbers = sheets_of_titles(output)
+                numbers = sheets_of_titles(PdfReader(output))
         finally:
             merged.unlink(missing_ok=True)
             chromium.close()

@@ -12,24 +12,12 @@ sys.path[:0] = [str(BOOK), str(BOOK / "extensions")]
 import author_year  # noqa: E402
 import draw_stylegan2  # noqa: E402
 import folded_code  # noqa: E402
-import lettered_appendices  # noqa: E402
 import light_pages  # noqa: E402
 import page_notes  # noqa: E402
 
 
 def parse(html: str) -> BeautifulSoup:
     return BeautifulSoup(html, "html.parser")
-
-
-class TestLetters:
-    @pytest.mark.parametrize("kind", [tuple, list])
-    def test_first_part_becomes_a_letter(self, kind):
-        assert lettered_appendices.letter(kind([13, 2]), 12) == kind(["A", 2])
-        assert lettered_appendices.letter(kind([15]), 12) == kind(["C"])
-
-    def test_what_has_no_number_keeps_none(self):
-        assert lettered_appendices.letter(None, 12) is None
-        assert lettered_appendices.letter((), 12) == ()
 
 
 def entry(title: str, *names: str, year: str = "2020") -> Entry:

@@ -99,10 +99,10 @@ function serveNotes() {
 
 // Pictures: a click, a tap or Enter shows one large, to scroll and to pinch; Escape closes it.
 function enlargedWidth(image, shown) {
-  const isVector = /\.svg($|\?)/.test(image.src);
-  const natural = isVector ? 1200 : shown.naturalWidth;
-  const inView = Math.min(innerWidth, (innerHeight - 96) * (shown.naturalWidth / shown.naturalHeight));
-  return Math.max(inView, Math.min(Math.max(natural, 2 * image.clientWidth), 3 * innerWidth));
+  const ratio = shown.naturalWidth / shown.naturalHeight;
+  const inView = Math.min(innerWidth, (innerHeight - 64) * ratio);
+  if (inView >= 1.5 * image.clientWidth) return inView;
+  return Math.min(Math.max(shown.naturalWidth, 2 * image.clientWidth), 3 * innerWidth);
 }
 
 function serveEnlarging() {
@@ -130,7 +130,7 @@ function serveEnlarging() {
     dialog.showModal();
     await shown.decode().catch(() => {});
     shown.style.width = `${enlargedWidth(image, shown)}px`;
-    room.scrollTo((room.scrollWidth - room.clientWidth) / 2, 0);
+    room.scrollTo(0, 0);
   });
 }
 
@@ -194,12 +194,14 @@ window.addEventListener("afterprint", () => {
   for (const details of opened.splice(0)) details.open = false;
 });
 
-// Excerpts that a search shows read formulas once, without what only draws them.
+// Excerpts that a search shows have the text only, and formulas once, not as they are drawn.
+const NOT_OF_THE_TEXT = ".katex-html, .page-notes, .bd-header-article, #jb-print-docs-body, .prev-next-footer";
+
 function shortenExcerpts() {
   const toText = Search.htmlToText;
   Search.htmlToText = (html, anchor) => {
     const found = new DOMParser().parseFromString(html, "text/html");
-    for (const drawn of found.querySelectorAll(".katex-html, .page-notes")) drawn.remove();
+    for (const aside of found.querySelectorAll(NOT_OF_THE_TEXT)) aside.remove();
     return toText(found.documentElement.outerHTML, anchor).replace(/\s+/g, " ");
   };
 }

@@ -67,5 +67,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Make the style known to pybtex."""
     register_plugin("pybtex.style.labels", NAME, AuthorYearLabels)
     register_plugin("pybtex.style.formatting", NAME, AuthorYearStyle)
-    app.connect("builder-inited", prepare_entries)
+    app.connect("builder-inited", prepare_entries, priority=900)  # after it has read
     return {"parallel_read_safe": True, "parallel_write_safe": True}
