@@ -18,7 +18,7 @@ JUPYTER_BOOK = $(BIN)/jupyter-book build . --all --quiet -W --keep-going -n \
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test quick lint unit fuzz notebooks portable live site pages models lab course wheelhouse lock clean
+.PHONY: help setup book test quick lint unit fuzz notebooks portable live site pages pdf models lab course wheelhouse lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -90,6 +90,9 @@ site: setup live ## Build the site, warnings being errors
 
 pages: setup ## Look at the built pages in headless Chromium
 	$(PYTEST) -n $(WORKERS) tests/test_pages.py tests/test_live_pages.py
+
+pdf: site ## Print the book as one PDF, with the solutions at its end, into book/_build
+	$(BIN)/python book/make_pdf.py
 
 models: setup ## Train the shipped models again (hours; stops and resumes), e.g. NAMES="toon dog"
 	$(BIN)/python -m workshop rebuild $(NAMES)
