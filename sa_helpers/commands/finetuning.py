@@ -1,5 +1,6 @@
 """Train networks and fine-tune children."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,14 @@ from tyro.conf import DisallowNone, OmitArgPrefixes, Positional
 from sa_helpers import runtime
 from sa_helpers.commands.options import Count, Device, NumThreads, use_num_threads
 from sa_helpers.commands.running import if_interrupted, say, typed_command
-from sa_helpers.finetuning import ImageChoice, Progress, Start, Training, TrainingSettings
+from sa_helpers.finetuning import (
+    ImageChoice,
+    Progress,
+    Start,
+    Training,
+    TrainingSettings,
+    tensorboard_curves,
+)
 
 
 def finetune(
@@ -19,6 +27,7 @@ def finetune(
     images: OmitArgPrefixes[ImageChoice],
     settings: OmitArgPrefixes[TrainingSettings],
     num_evaluation_images: Count = 1000,
+    num_rounds: Count = 1,
     device: Device = None,
     num_threads: NumThreads = None,
 ) -> None:
@@ -30,6 +39,8 @@ def finetune(
       sa-helpers finetune clay:human runs/human --grow-from runs/human64/model --total-kimg 100
       sa-helpers finetune clay:dog runs/dog --parent runs/human/model --total-kimg 32
       sa-helpers finetune path/to/images runs/mine --parent runs/human/model --total-kimg 10
+    Several GPUs, or processes, share each batch; any number goes on with a run:
+      torchrun --nproc-per-node 8 -m sa_helpers finetune path/to/images runs/mine --total-kimg 1000
 
     Args:
         data: clay:DOMAIN, or a folder of images.
@@ -38,6 +49,7 @@ def finetune(
         images: Which images.
         settings: How to train.
         num_evaluation_images: Images in each distance to the data.
+        num_rounds: Portions in which each process computes its images, to save memory.
     """
     training = Training(
         data=data,
@@ -46,7 +58,14 @@ def finetune(
         images=images,
         num_evaluation_images=num_evaluation_images,
     )
-    train(training, folder, command=typed_command(), device=device, num_threads=num_threads)
+    train(
+        training,
+        folder,
+        command=typed_command(),
+        num_rounds=num_rounds,
+        device=device,
+        num_threads=num_threads,
+    )
 
 
 def train(
@@ -54,6 +73,7 @@ def train(
     folder: Path,
     *,
     command: str,
+    num_rounds: int = 1,
     device: str | None = None,
     num_threads: int | None = None,
 ) -> None:
@@ -63,6 +83,7 @@ def train(
         training: What is asked for.
         folder: Folder of the run.
         command: For the record.
+        num_rounds: See `Trainer`.
         device: Name of one; None takes the best there is.
         num_threads: None takes all.
 
@@ -76,11 +97,26 @@ def train(
         path = training.run(
             folder,
             command=command,
+            num_rounds=num_rounds,
             device=runtime.named_device(device) if device else None,
             on_images=lambda images: say(f"images: {images.summary}"),
-            on_progress=lambda progress: say(sentence(progress)),
+            on_progress=_reporter(folder),
         )
     say(f"finished: {path}")
+
+
+def _reporter(folder: Path) -> Callable[[Progress], None]:
+    """Print how a run goes, and write it for TensorBoard where that is installed."""
+    curves = tensorboard_curves(folder)
+
+    def report(progress: Progress) -> None:
+        say(sentence(progress))
+        for warning in progress.warnings:
+            say(f"warning: {warning}")
+        if curves is not None:
+            curves(progress)
+
+    return report
 
 
 def sentence(progress: Progress) -> str:
@@ -91,7 +127,10 @@ def sentence(progress: Progress) -> str:
     if progress.event == "finished":
         return f"finished before, at {kimg}"
     if progress.event == "measured":
-        return f"{kimg}  Fréchet distance {values['frechet_distance']:.3f}"
+        diversity = [
+            f"{name} {values[name]:.2f}" for name in ("recall", "coverage") if name in values
+        ]
+        return "  ".join([kimg, f"Fréchet distance {values['frechet_distance']:.3f}", *diversity])
     return (
         f"{kimg}/{progress.total_kimg:g}  G {values['generator']:.3f}  "
         f"D {values['discriminator']:.3f}  sign {values['real_sign']:.2f}  "

@@ -169,6 +169,7 @@ class Training:
         folder: Path,
         *,
         command: str,
+        num_rounds: int = 1,
         device: torch.device | None = None,
         on_images: Callable[[TrainingImages], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
@@ -178,6 +179,7 @@ class Training:
         Args:
             folder: Of the run, see `Run`.
             command: What was typed; the record holds it.
+            num_rounds: See `Trainer`.
             device: None takes the best there is.
             on_images: Called with the images before the training begins.
             on_progress: See `Run`.
@@ -188,7 +190,9 @@ class Training:
         """
         device = device or runtime.default_device()
         generator, discriminator, parent = self.start.networks(seed=self.settings.seed)
-        data = self.images.of(self.data, img_resolution=generator.config.img_resolution)
+        data = runtime.after_one_a_machine(
+            lambda: self.images.of(self.data, img_resolution=generator.config.img_resolution)
+        )
         if on_images is not None:
             on_images(data)
         trainer = Trainer(
@@ -198,6 +202,7 @@ class Training:
             settings=self.settings,
             device=device,
             dtype=runtime.compute_dtype(device),
+            num_rounds=num_rounds,
         )
         run = Run(
             trainer,
