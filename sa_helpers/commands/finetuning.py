@@ -28,6 +28,7 @@ def finetune(
     settings: OmitArgPrefixes[TrainingSettings],
     num_evaluation_images: Count = 1000,
     num_rounds: Count = 1,
+    num_low_blocks: int | None = None,
     device: Device = None,
     num_threads: NumThreads = None,
 ) -> None:
@@ -43,13 +44,15 @@ def finetune(
       torchrun --nproc-per-node 8 -m sa_helpers finetune path/to/images runs/mine --total-kimg 1000
 
     Args:
-        data: clay:DOMAIN, or a folder of images.
+        data: clay:DOMAIN, or a folder or a zip archive of images.
         folder: Folder of the run.
         start: What to start from; random weights if no model is named.
         images: Which images.
         settings: How to train.
         num_evaluation_images: Images in each distance to the data.
         num_rounds: Portions in which each process computes its images, to save memory.
+        num_low_blocks: Highest resolutions in the compute dtype, see SA_COMPUTE_DTYPE; the
+            published models take 4, None means all.
     """
     training = Training(
         data=data,
@@ -63,6 +66,7 @@ def finetune(
         folder,
         command=typed_command(),
         num_rounds=num_rounds,
+        num_low_blocks=num_low_blocks,
         device=device,
         num_threads=num_threads,
     )
@@ -74,6 +78,7 @@ def train(
     *,
     command: str,
     num_rounds: int = 1,
+    num_low_blocks: int | None = None,
     device: str | None = None,
     num_threads: int | None = None,
 ) -> None:
@@ -84,6 +89,7 @@ def train(
         folder: Folder of the run.
         command: For the record.
         num_rounds: See `Trainer`.
+        num_low_blocks: See `Trainer`.
         device: Name of one; None takes the best there is.
         num_threads: None takes all.
 
@@ -98,6 +104,7 @@ def train(
             folder,
             command=command,
             num_rounds=num_rounds,
+            num_low_blocks=num_low_blocks,
             device=runtime.named_device(device) if device else None,
             on_images=lambda images: say(f"images: {images.summary}"),
             on_progress=_reporter(folder),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
 from sa_helpers import images
@@ -19,13 +19,14 @@ class TrainingImages:
     """A set of square images of one size, with a description that goes into the run record.
 
     Args:
-        array: The images, channels last, possibly mapped from disk.
+        array: The images, bytes [num_images, size, size, 3], possibly mapped from disk, or what
+            decodes them when they are asked for (`archives.ZippedImages`).
         description: What they are; two sets with equal descriptions hold equal images.
         left_out: What of the folder is not used, with the reason of each.
         origin: Where they were found, for the record; it may differ where the images are equal.
     """
 
-    array: UInt8[np.ndarray, "num_images size size 3"]
+    array: Any  # UInt8[np.ndarray, "num_images size size 3"], or what stands for it
     description: dict[str, Any]
     left_out: Mapping[str, str] = field(default_factory=dict)
     origin: Mapping[str, Any] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class TrainingImages:
         return (
             f"{files['found']} files found: {files['used']} images used, {files['left_out']} left "
             f"out, {files['texts']} texts; {files['hidden']} hidden files or folders not looked at"
+            + (f"; {labels}" if (labels := self.origin.get("labels", "none")) != "none" else "")
         )
 
     @property

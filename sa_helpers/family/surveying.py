@@ -1,5 +1,6 @@
 """Survey the channels and measure the directions of a family, and keep what was found there."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from sa_helpers.editing.scales import (
 from sa_helpers.editing.scales import TRUNCATION_PSI as SCALES_PSI
 from sa_helpers.family import Family, Member
 from sa_helpers.recognition import AttributeNetwork
-from sa_helpers.runtime import provenance
+from sa_helpers.runtime import from_first, is_first, provenance, wait_for_all
 
 TRUNCATION_PSI = 0.7
 
@@ -57,10 +58,12 @@ def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) ->
     paths = []
     for name in names:
         member = models[name]
-        if not _is_current(member, seeds):
+        if not from_first(functools.partial(_is_current, member, seeds)):
             said = provenance(f"sa-helpers survey {models.name} {name} --num-images {len(seeds)}")
             survey = with_record(survey_model(models, name, seeds), **said)
-            SURVEYS.save(member.survey_path, survey)
+            if is_first():
+                SURVEYS.save(member.survey_path, survey)
+            wait_for_all()
         paths.append(member.survey_path)
     return paths
 

@@ -152,6 +152,7 @@ class Run:
             "device": trainer.device.type,
             "num_processes": runtime.num_processes(),
             "num_rounds": trainer.num_rounds,
+            "num_low_blocks": trainer.num_low_blocks,
             "versions": runtime.versions(),
             "kimg": self._kimg,
             "train_sec": round(self.train_sec, 3),

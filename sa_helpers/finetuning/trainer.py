@@ -54,6 +54,8 @@ class Trainer:
         settings: What to do.
         device: Where the networks live and the step runs.
         dtype: Type of the convolutions; weights, losses and penalties stay float32.
+        num_low_blocks: Highest resolutions that are computed in `dtype`; the published models take
+            4, None means all.
         num_rounds: Portions of a process's images that are computed one after the other, to save
             memory.
 
@@ -71,6 +73,7 @@ class Trainer:
         settings: TrainingSettings,
         device: torch.device,
         dtype: torch.dtype,
+        num_low_blocks: int | None = None,
         num_rounds: int = 1,
     ) -> None:
         _require_equal_resolutions(generator, discriminator, data)
@@ -91,7 +94,8 @@ class Trainer:
         self.ada_probability = 0.0
         self._path_length_mean = 0.0
         self._sign_sum = 0.0
-        self.num_rounds = num_rounds
+        self.num_rounds, self.num_low_blocks = num_rounds, num_low_blocks
+        self._dtype_from_px = _lowest_px(generator.config.img_resolution, num_low_blocks)
         self._portions = self._portions_of(
             settings.batch_size, group_size=discriminator.config.mbstd_group_size
         )
@@ -300,10 +304,17 @@ class Trainer:
     def _synthesise(
         self, w_plus: Tensor, latents: Latents, *, dtype: torch.dtype | None = None
     ) -> Float[Tensor, "rows 3 size size"]:
-        return self.generator.synthesis(w_plus, noise=latents.noise, dtype=dtype or self.dtype)
+        return self.generator.synthesis(
+            w_plus,
+            noise=latents.noise,
+            dtype=dtype or self.dtype,
+            dtype_from_px=self._dtype_from_px,
+        )
 
     def _discriminate(self, images: Tensor, transforms: Transforms) -> Float[Tensor, "rows 1"]:
-        return self.discriminator(transforms.apply(images), dtype=self.dtype)
+        return self.discriminator(
+            transforms.apply(images), dtype=self.dtype, dtype_from_px=self._dtype_from_px
+        )
 
     def _portions_of(self, batch_size: int, *, group_size: int) -> list[Rows]:
         return portions(
@@ -387,6 +398,18 @@ def _freeze_blocks(discriminator: Discriminator, num_blocks: int) -> None:
     for level in range(num_blocks):
         resolution = discriminator.config.img_resolution >> level
         discriminator.get_submodule(f"b{resolution}").requires_grad_(False)
+
+
+def _lowest_px(img_resolution: int, num_blocks: int | None) -> int:
+    """Side of the lowest of some highest resolutions; None means all of them."""
+    resolutions = block_resolutions(img_resolution)
+    if num_blocks is None:
+        return resolutions[0]
+    if not 0 <= num_blocks <= len(resolutions):
+        raise ValueError(
+            f"num_low_blocks is {num_blocks}, but there are {len(resolutions)} resolutions."
+        )
+    return [*resolutions, 2 * img_resolution][len(resolutions) - num_blocks]
 
 
 def _gradients(network: nn.Module) -> list[Tensor]:

@@ -54,7 +54,7 @@ def named_device(name: str) -> torch.device:
 def compute_dtype(device: torch.device) -> torch.dtype:
     """Return bfloat16 where the device computes it natively, else float32.
 
-    The environment variable SA_COMPUTE_DTYPE, `float32` or `bfloat16`, goes first.
+    The environment variable SA_COMPUTE_DTYPE, `float32`, `bfloat16` or `float16`, goes first.
 
     Raises:
         ValueError: SA_COMPUTE_DTYPE is something else.
@@ -72,7 +72,7 @@ def compute_dtype(device: torch.device) -> torch.dtype:
 
 
 def _named_dtype(name: str) -> torch.dtype:
-    known = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
     if name not in known:
         raise ValueError(f'SA_COMPUTE_DTYPE is "{name}"; expected one of: {", ".join(known)}.')
     return known[name]
