@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from sa_helpers.datasets import archives, zipped_images
-from sa_helpers.finetuning import ImageChoice
+from sa_helpers.finetuning import ImageChoice, TrainingSettings
+from sa_helpers.finetuning.loading import RealImages
 
 
 def png(array: np.ndarray) -> bytes:
@@ -110,3 +112,15 @@ def test_an_archive_of_something_else_is_refused_at_once(tmp_path):
         file.writestr("a.png", b"words")
     with pytest.raises(ValueError, match=r"words\.zip/a\.png.*cannot be read as an image"):
         zipped_images(path, img_resolution=16)
+
+
+@pytest.mark.slow
+def test_workers_decode_ahead_the_same_images_and_start_anew_where_the_order_breaks(archive):
+    data = zipped_images(archive, img_resolution=16)
+    settings = TrainingSettings(total_kimg=1, batch_size=4)
+    portions = [torch.tensor([2, 0]), torch.tensor([1, 3])]
+    state = torch.random.get_rng_state()
+    ahead, plain = (RealImages(data, settings, portions, num_workers=n) for n in (1, 0))
+    for step, round_index in ((5, 0), (5, 1), (6, 0), (2, 1), (3, 0)):
+        assert torch.equal(ahead.of(step, round_index), plain.of(step, round_index))
+    assert torch.equal(torch.random.get_rng_state(), state)

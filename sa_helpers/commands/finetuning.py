@@ -29,6 +29,7 @@ def finetune(
     num_evaluation_images: Count = 1000,
     num_rounds: Count = 1,
     num_low_blocks: int | None = None,
+    num_workers: int = 0,
     device: Device = None,
     num_threads: NumThreads = None,
 ) -> None:
@@ -53,6 +54,7 @@ def finetune(
         num_rounds: Portions in which each process computes its images, to save memory.
         num_low_blocks: Highest resolutions in the compute dtype, see SA_COMPUTE_DTYPE; the
             published models take 4, None means all.
+        num_workers: Processes that decode the images of an archive ahead, for each GPU.
     """
     training = Training(
         data=data,
@@ -67,6 +69,7 @@ def finetune(
         command=typed_command(),
         num_rounds=num_rounds,
         num_low_blocks=num_low_blocks,
+        num_workers=num_workers,
         device=device,
         num_threads=num_threads,
     )
@@ -79,6 +82,7 @@ def train(
     command: str,
     num_rounds: int = 1,
     num_low_blocks: int | None = None,
+    num_workers: int = 0,
     device: str | None = None,
     num_threads: int | None = None,
 ) -> None:
@@ -90,6 +94,7 @@ def train(
         command: For the record.
         num_rounds: See `Trainer`.
         num_low_blocks: See `Trainer`.
+        num_workers: See `RealImages`.
         device: Name of one; None takes the best there is.
         num_threads: None takes all.
 
@@ -105,6 +110,7 @@ def train(
             command=command,
             num_rounds=num_rounds,
             num_low_blocks=num_low_blocks,
+            num_workers=num_workers,
             device=runtime.named_device(device) if device else None,
             on_images=lambda images: say(f"images: {images.summary}"),
             on_progress=_reporter(folder),

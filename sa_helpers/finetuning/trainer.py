@@ -22,6 +22,7 @@ from sa_helpers.datasets import TrainingImages
 from sa_helpers.finetuning import losses
 from sa_helpers.finetuning.augmentation import Transforms, adjust_probability, draw_transforms
 from sa_helpers.finetuning.latent_draws import Latents, draw_seeds
+from sa_helpers.finetuning.loading import RealImages
 from sa_helpers.finetuning.parts import train_only
 from sa_helpers.finetuning.portions import Rows, portions
 from sa_helpers.finetuning.settings import TrainingSettings
@@ -56,6 +57,7 @@ class Trainer:
         dtype: Type of the convolutions; weights, losses and penalties stay float32.
         num_low_blocks: Highest resolutions that are computed in `dtype`; the published models take
             4, None means all.
+        num_workers: See `RealImages`.
         num_rounds: Portions of a process's images that are computed one after the other, to save
             memory.
 
@@ -74,6 +76,7 @@ class Trainer:
         device: torch.device,
         dtype: torch.dtype,
         num_low_blocks: int | None = None,
+        num_workers: int = 0,
         num_rounds: int = 1,
     ) -> None:
         _require_equal_resolutions(generator, discriminator, data)
@@ -99,6 +102,7 @@ class Trainer:
         self._portions = self._portions_of(
             settings.batch_size, group_size=discriminator.config.mbstd_group_size
         )
+        self._real_images = RealImages(data, settings, self._portions, num_workers=num_workers)
 
     @property
     def num_images_seen(self) -> int:
@@ -197,8 +201,8 @@ class Trainer:
         of_penalty = self._draw_transforms(rng) if is_penalised else Transforms()
         self._discriminator_optimizer.zero_grad(set_to_none=True)
         sums = torch.zeros(3, device=self.device)
-        for rows, generated in zip(self._portions, fakes, strict=True):
-            reals = self._reals(rows)
+        for i, (rows, generated) in enumerate(zip(self._portions, fakes, strict=True)):
+            reals = self._real_images.of(self.num_steps, i).to(self.device)
             fake_logits = self._discriminate(generated, of_fakes.of(rows))
             real_logits = self._discriminate(reals, of_reals.of(rows))
             loss = losses.discriminator_loss(real_logits, fake_logits)
@@ -218,17 +222,6 @@ class Trainer:
     def _share(self, value: Tensor) -> Tensor:
         """What one round adds to the mean over all rounds."""
         return value / len(self._portions)
-
-    def _reals(self, rows: Rows) -> Float[Tensor, "rows 3 size size"]:
-        settings = self.settings
-        batch = self.data.batch(
-            self.num_steps,
-            batch_size=settings.batch_size,
-            seed=settings.seed,
-            is_mirrored=settings.is_mirrored,
-            rows=rows.tolist(),
-        )
-        return batch.to(self.device)
 
     def _r1_loss(self, seen: Tensor) -> Tensor:
         """R1 at the augmented images, so that the resampling needs no second derivative."""

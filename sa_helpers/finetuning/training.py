@@ -172,6 +172,7 @@ class Training:
         command: str,
         num_rounds: int = 1,
         num_low_blocks: int | None = None,
+        num_workers: int = 0,
         device: torch.device | None = None,
         on_images: Callable[[TrainingImages], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
@@ -183,6 +184,7 @@ class Training:
             command: What was typed; the record holds it.
             num_rounds: See `Trainer`.
             num_low_blocks: See `Trainer`.
+            num_workers: See `RealImages`; images that are mapped from the disk need none.
             device: None takes the best there is.
             on_images: Called with the images before the training begins.
             on_progress: See `Run`.
@@ -207,6 +209,7 @@ class Training:
             dtype=runtime.compute_dtype(device),
             num_rounds=num_rounds,
             num_low_blocks=num_low_blocks,
+            num_workers=num_workers if data.description["kind"] == "zip" else 0,
         )
         run = Run(
             trainer,
