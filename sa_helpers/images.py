@@ -133,7 +133,32 @@ def read_image(
             f"There is no image file at '{shown(path)}'. Check the path and the working folder."
         )
     with path.open("rb") as stream:
-        image = _decoded(stream, path, max_pixels)
+        return decode_image(
+            stream, name=path, img_resolution=img_resolution, fit=fit, max_pixels=max_pixels
+        )
+
+
+def decode_image(
+    stream: BinaryIO,
+    *,
+    name: str | os.PathLike[str],
+    img_resolution: int | None = None,
+    fit: Fit = "crop",
+    max_pixels: int = MAX_PIXELS,
+) -> UInt8[ndarray, "height width 3"]:
+    """Read an image from a stream, otherwise as `read_image`.
+
+    Args:
+        stream: That can seek.
+        name: For what is said of it.
+        img_resolution: See `read_image`.
+        fit: See `read_image`.
+        max_pixels: See `read_image`.
+
+    Raises:
+        ValueError: See `read_image`.
+    """
+    image = _decoded(stream, Path(name), max_pixels)
     if img_resolution is not None:
         size = (img_resolution, img_resolution)
         image = _FITTERS[fit](image, size, method=Image.Resampling.LANCZOS)

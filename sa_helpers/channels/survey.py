@@ -22,7 +22,7 @@ from sa_helpers.images import resize
 from sa_helpers.latents import images_from_w_plus, w_plus_from_seeds
 from sa_helpers.networks import Generator
 from sa_helpers.recognition import IMG_RESOLUTION, AttributeNetwork, Segmenter
-from sa_helpers.runtime import in_batches
+from sa_helpers.runtime import share_out
 from sa_helpers.seeds import SIGMAS
 
 
@@ -112,7 +112,7 @@ def factor_gradients(
 ) -> Float[ndarray, "samples channels outputs"]:
     """Derivative of every output of an attribute network by every feature channel.
 
-    One backward pass an output serves all channels and all samples.
+    One backward pass an output serves all channels and all samples; processes share the samples.
 
     Args:
         generator: Makes the images.
@@ -120,8 +120,8 @@ def factor_gradients(
         attributes: Reads them.
         sigmas: Of all style channels, from `channel_sigmas`; the derivatives are per sigma.
     """
-    gradients = in_batches(
-        lambda latents: _factor_gradients(generator, latents, attributes), w_plus, batch_size=8
+    gradients = torch.cat(
+        share_out(w_plus.split(8), lambda rows: _factor_gradients(generator, rows, attributes))
     )
     is_feature = generator.synthesis.style_space.is_feature
     scaled = gradients[:, :, is_feature] * sigmas.cpu()[is_feature]

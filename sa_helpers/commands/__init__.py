@@ -6,8 +6,9 @@ from sa_helpers.commands.running import Verb, run_verb
 
 DESCRIPTION = "Use aligned StyleGAN2 models. `sa-helpers VERB --help` tells more of a verb."
 
+_SHARED = ("finetune", "invert", "survey")
 VERBS = {
-    name: Verb(f"sa_helpers.commands.{function}", summary)
+    name: Verb(f"sa_helpers.commands.{function}", summary, is_shared=name in _SHARED)
     for name, function, summary in (
         ("describe", "checkpoints:describe", "Tell what a checkpoint holds."),
         ("convert", "checkpoints:convert", "Write a checkpoint in another format."),

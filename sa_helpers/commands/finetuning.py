@@ -1,6 +1,6 @@
 """Train networks and fine-tune children."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,7 +11,14 @@ from sa_helpers import runtime
 from sa_helpers.commands.options import Count, Device, NumThreads, use_num_threads
 from sa_helpers.commands.running import if_interrupted, say, typed_command
 from sa_helpers.datasets import TrainingImages
-from sa_helpers.finetuning import ImageChoice, Progress, Start, Training, TrainingSettings
+from sa_helpers.finetuning import (
+    ImageChoice,
+    Progress,
+    Start,
+    Training,
+    TrainingSettings,
+    tensorboard_curves,
+)
 from sa_helpers.finetuning.presets import FEW_IMAGES, PRESETS
 
 Preset = Annotated[
@@ -30,6 +37,9 @@ def finetune(
     settings: OmitArgPrefixes[TrainingSettings],
     preset: Preset = None,
     num_evaluation_images: Count = 1000,
+    num_rounds: Count = 1,
+    num_low_blocks: int | None = None,
+    num_workers: int = 0,
     device: Device = None,
     num_threads: NumThreads = None,
 ) -> None:
@@ -42,9 +52,11 @@ def finetune(
       sa-helpers finetune clay:dog runs/dog --parent human --preset many
       sa-helpers finetune clay:human runs/human64 --img-resolution 64 --preset scratch
       sa-helpers finetune clay:human runs/human --grow-from runs/human64 --preset scratch
+    Several GPUs, or processes, share each batch; any number goes on with a run:
+      torchrun --nproc-per-node 8 -m sa_helpers finetune path/to/images runs/mine --parent human
 
     Args:
-        data: clay:DOMAIN, or a folder of images.
+        data: clay:DOMAIN, or a folder or a zip archive of images.
         folder: Folder of the run.
         start: What to start from; random weights if no model is named.
         images: Which images.
@@ -52,6 +64,10 @@ def finetune(
         preset: Settings by purpose: few, for a child of less than a thousand images; many, for a
             child of more; scratch. What else is named goes before.
         num_evaluation_images: Images in each distance to the data.
+        num_rounds: Portions in which each process computes its images, to save memory.
+        num_low_blocks: Highest resolutions in the compute dtype, see SA_COMPUTE_DTYPE; the
+            published models take 4, None means all.
+        num_workers: Processes that decode the images of an archive ahead, for each GPU.
     """
     del preset  # `finetune_defaults` has made settings of it
     training = Training(
@@ -61,7 +77,16 @@ def finetune(
         images=images,
         num_evaluation_images=num_evaluation_images,
     )
-    train(training, folder, command=typed_command(), device=device, num_threads=num_threads)
+    train(
+        training,
+        folder,
+        command=typed_command(),
+        num_rounds=num_rounds,
+        num_low_blocks=num_low_blocks,
+        num_workers=num_workers,
+        device=device,
+        num_threads=num_threads,
+    )
 
 
 def finetune_defaults(words: Sequence[str]) -> dict[str, TrainingSettings]:
@@ -78,6 +103,9 @@ def train(
     folder: Path,
     *,
     command: str,
+    num_rounds: int = 1,
+    num_low_blocks: int | None = None,
+    num_workers: int = 0,
     device: str | None = None,
     num_threads: int | None = None,
 ) -> None:
@@ -87,6 +115,9 @@ def train(
         training: What is asked for.
         folder: Folder of the run.
         command: For the record.
+        num_rounds: See `Trainer`.
+        num_low_blocks: See `Trainer`.
+        num_workers: See `RealImages`.
         device: Name of one; None takes the best there is.
         num_threads: None takes all.
 
@@ -100,11 +131,28 @@ def train(
         path = training.run(
             folder,
             command=command,
+            num_rounds=num_rounds,
+            num_low_blocks=num_low_blocks,
+            num_workers=num_workers,
             device=runtime.named_device(device) if device else None,
             on_images=lambda images: _say_images(images, training.settings),
-            on_progress=lambda progress: say(sentence(progress)),
+            on_progress=_reporter(folder),
         )
     say(f"finished: {path}")
+
+
+def _reporter(folder: Path) -> Callable[[Progress], None]:
+    """Print how a run goes, and write it for TensorBoard where that is installed."""
+    curves = tensorboard_curves(folder)
+
+    def report(progress: Progress) -> None:
+        say(sentence(progress))
+        for warning in progress.warnings:
+            say(f"warning: {warning}")
+        if curves is not None:
+            curves(progress)
+
+    return report
 
 
 def sentence(progress: Progress) -> str:
@@ -115,7 +163,10 @@ def sentence(progress: Progress) -> str:
     if progress.event == "finished":
         return f"finished before, at {kimg}"
     if progress.event == "measured":
-        return f"{kimg}  Fréchet distance {values['frechet_distance']:.3f}"
+        diversity = [
+            f"{name} {values[name]:.2f}" for name in ("recall", "coverage") if name in values
+        ]
+        return "  ".join([kimg, f"Fréchet distance {values['frechet_distance']:.3f}", *diversity])
     return (
         f"{kimg}/{progress.total_kimg:g}  G {values['generator']:.3f}  "
         f"D {values['discriminator']:.3f}  sign {values['real_sign']:.2f}  "

@@ -1,5 +1,6 @@
 """Survey the channels and measure the directions of a family, and keep what was found there."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from sa_helpers.editing.scales import (
 from sa_helpers.editing.scales import TRUNCATION_PSI as SCALES_PSI
 from sa_helpers.family import Family, Member
 from sa_helpers.recognition import AttributeNetwork
-from sa_helpers.runtime import provenance
+from sa_helpers.runtime import from_first, is_first, provenance, wait_for_all
 
 TRUNCATION_PSI = 0.7
 
@@ -59,10 +60,12 @@ def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) ->
     for name in names:
         member = models[name]
         is_lent = _is_lent(models, member) and member.has_survey
-        if not is_lent and not _is_current(member, seeds):
+        if not is_lent and not from_first(functools.partial(_is_current, member, seeds)):
             said = provenance(f"sa-helpers survey {models.name} {name} --num-images {len(seeds)}")
             survey = with_record(survey_model(models, name, seeds), **said)
-            SURVEYS.save(member.survey_path, survey)
+            if is_first():
+                SURVEYS.save(member.survey_path, survey)
+            wait_for_all()
         paths.append(member.survey_path)
     return paths
 

@@ -8,6 +8,7 @@ from sa_helpers.finetuning.children import (
     finetune,
     train_until,
 )
+from sa_helpers.finetuning.curves import tensorboard_curves
 from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
 from sa_helpers.finetuning.presets import PRESETS
 from sa_helpers.finetuning.resizing import grow, shrink, widen
@@ -38,6 +39,7 @@ __all__ = [
     "new_networks",
     "sample_sheet",
     "shrink",
+    "tensorboard_curves",
     "train_until",
     "widen",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from sa_helpers import checkpoints, runtime
-from sa_helpers.datasets import TrainingImages, clay_images, folder_images
+from sa_helpers.datasets import TrainingImages, clay_images, folder_images, zipped_images
 from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
 from sa_helpers.finetuning.resizing import grow, shrink, widen
 from sa_helpers.finetuning.run import Progress, Run
@@ -133,11 +133,11 @@ class ImageChoice:
         """Open them.
 
         Args:
-            source: "clay:DOMAIN", or the path of a folder of images.
+            source: "clay:DOMAIN", or the path of a folder or a zip archive of images.
             img_resolution: Side in pixels.
 
         Raises:
-            ValueError: No such domain, or no images in the folder.
+            ValueError: No such domain, or no images there.
         """
         kind, _, domain = source.partition(":")
         if kind == "clay" and domain:
@@ -147,7 +147,8 @@ class ImageChoice:
                 img_resolution=img_resolution,
                 first_seed=self.first_seed,
             )
-        return folder_images(
+        open_images = zipped_images if Path(source).is_file() else folder_images
+        return open_images(
             Path(source),
             img_resolution=img_resolution,
             fit=self.fit,
@@ -160,7 +161,7 @@ class Training:
     """All that decides what becomes of a training.
 
     Args:
-        data: "clay:DOMAIN", or the path of a folder of images.
+        data: "clay:DOMAIN", or the path of a folder or a zip archive of images.
         settings: Of the run.
         start: Where it begins.
         images: Which of the data.
@@ -178,6 +179,9 @@ class Training:
         folder: Path,
         *,
         command: str,
+        num_rounds: int = 1,
+        num_low_blocks: int | None = None,
+        num_workers: int = 0,
         device: torch.device | None = None,
         on_images: Callable[[TrainingImages], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
@@ -187,6 +191,9 @@ class Training:
         Args:
             folder: Of the run, see `Run`.
             command: What was typed; the record holds it.
+            num_rounds: See `Trainer`.
+            num_low_blocks: See `Trainer`.
+            num_workers: See `RealImages`; images that are mapped from the disk need none.
             device: None takes the best there is.
             on_images: Called with the images before the training begins.
             on_progress: See `Run`.
@@ -197,7 +204,9 @@ class Training:
         """
         device = device or runtime.default_device()
         generator, discriminator, parent = self.start.networks(seed=self.settings.seed)
-        data = self.images.of(self.data, img_resolution=generator.config.img_resolution)
+        data = runtime.after_one_a_machine(
+            lambda: self.images.of(self.data, img_resolution=generator.config.img_resolution)
+        )
         if on_images is not None:
             on_images(data)
         trainer = Trainer(
@@ -207,6 +216,9 @@ class Training:
             settings=self.settings,
             device=device,
             dtype=runtime.compute_dtype(device),
+            num_rounds=num_rounds,
+            num_low_blocks=num_low_blocks,
+            num_workers=num_workers if data.description["kind"] == "zip" else 0,
         )
         run = Run(
             trainer,
