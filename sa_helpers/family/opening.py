@@ -8,6 +8,7 @@ from typing import Any
 
 from sa_helpers.checkpoints import CheckpointError, read_record
 from sa_helpers.family.families import Family
+from sa_helpers.family.listed_readers import readers_for
 from sa_helpers.family.listing import FILE_NAME, Source, read_listing
 from sa_helpers.family.members import WEIGHTS, Member
 from sa_helpers.family.records import checked_record
@@ -74,6 +75,7 @@ def open_family(name: str | os.PathLike[str] | None = None) -> Family:
             folder=folder,
             source=source,
             relatives=members,
+            listed_readers=readers_for(model, listing.readers),
         )
     return Family(
         name=folder.resolve().name,

@@ -6,7 +6,6 @@ from pathlib import Path
 from sa_helpers.channels.survey import SURVEYS, ChannelSurvey, survey_channels, with_record
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.editing.scales import (
-    FACTORS,
     LABELLED_SEEDS,
     MEASURED_SEEDS,
     MIN_FOLLOWING,
@@ -19,7 +18,7 @@ from sa_helpers.editing.scales import (
 )
 from sa_helpers.editing.scales import TRUNCATION_PSI as SCALES_PSI
 from sa_helpers.family import Family, Member
-from sa_helpers.recognition import AttributeNetwork
+from sa_helpers.recognition import AttributeReader
 from sa_helpers.runtime import provenance
 
 TRUNCATION_PSI = 0.7
@@ -77,8 +76,9 @@ def scale_family(models: Family) -> Path:
     """
     parent = models.parent
     readers = parent.readers
-    factors = [factor for factor in FACTORS if factor in readers.well_read()]
-    found = measure_scales(parent.generator, readers.attributes, readers.segmenter, factors)
+    found = measure_scales(
+        parent.generator, readers.attributes, readers.segmenter, readers.movable()
+    )
     record = {
         "model": parent.name,
         "model_sha256": parent.sha256,
@@ -94,7 +94,7 @@ def scale_family(models: Family) -> Path:
     return SCALES.save(parent.scales_path, Scales(found, record))
 
 
-def _attributes(member: Member) -> AttributeNetwork | None:
+def _attributes(member: Member) -> AttributeReader | None:
     readers = member.readers
     return readers.attributes if readers.can_read_factors else None
 
