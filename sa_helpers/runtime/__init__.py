@@ -1,5 +1,12 @@
 """Where and how to compute, files that are never half, and text from files."""
 
+from sa_helpers.runtime.accelerating import (
+    arithmetic,
+    compiled,
+    forget_peak,
+    peak_bytes,
+    wait_for,
+)
 from sa_helpers.runtime.computing import (
     compute_dtype,
     default_device,
@@ -25,14 +32,18 @@ from sa_helpers.runtime.texts import read_json, read_toml, shown
 __all__ = [
     "FILE_FAULTS",
     "adam_like",
+    "arithmetic",
     "cache_dir",
+    "compiled",
     "compute_dtype",
     "default_device",
+    "forget_peak",
     "in_batches",
     "is_sealed",
     "load_state",
     "misfits",
     "named_device",
+    "peak_bytes",
     "progress",
     "provenance",
     "randn_per_seed",
@@ -47,4 +58,5 @@ __all__ = [
     "staging",
     "version_of",
     "versions",
+    "wait_for",
 ]
