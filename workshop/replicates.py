@@ -20,7 +20,7 @@ from sa_helpers.channels.survey import SURVEYS, survey_channels, with_record
 from sa_helpers.checkpoints import ArrayKind, CheckpointError
 from sa_helpers.commands.options import Count, NumThreads, use_num_threads
 from sa_helpers.commands.running import if_interrupted, say
-from sa_helpers.family.readers import Readers
+from sa_helpers.family.readers import ClayReaders
 from sa_helpers.family.surveying import TRUNCATION_PSI
 from sa_helpers.finetuning.quality import measure_quality
 from sa_helpers.latents import images_from_seeds
@@ -128,7 +128,7 @@ def measure_run(
     finished = checkpoints.load_model(run / "model")
     origin = checkpoints.load_model(parent / "model")
     data = finished.record["data"]
-    readers = Readers(family, reader_domain or data["domain"])
+    readers = ClayReaders(family, reader_domain or data["domain"])
     arrays: Arrays = {}
     for kimg, child in [*_snapshots(run), (finished.record["kimg"], finished.generator)]:
         for name, values in _measure(origin.generator, child, readers.attributes, numbers).items():

@@ -21,7 +21,7 @@ from sa_helpers.editing import channel_sigmas
 from sa_helpers.images import resize
 from sa_helpers.latents import images_from_w_plus, w_plus_from_seeds
 from sa_helpers.networks import Generator
-from sa_helpers.recognition import IMG_RESOLUTION, AttributeNetwork, Segmenter
+from sa_helpers.recognition import AttributeReader, RegionReader
 from sa_helpers.runtime import share_out
 from sa_helpers.seeds import SIGMAS
 
@@ -76,8 +76,8 @@ def survey_channels(
     generator: Generator,
     seeds: Sequence[int],
     *,
-    segmenter: Segmenter,
-    attributes: AttributeNetwork | None,
+    segmenter: RegionReader,
+    attributes: AttributeReader | None,
     truncation_psi: float,
 ) -> ChannelSurvey:
     """Find where each channel acts and what it does, on the images of some seeds.
@@ -91,7 +91,7 @@ def survey_channels(
     """
     w_plus = w_plus_from_seeds(generator, seeds, truncation_psi=truncation_psi)
     images = images_from_w_plus(generator, w_plus)
-    masks = segmenter.segment(resize(images, img_resolution=IMG_RESOLUTION))
+    masks = segmenter.segment(resize(images, img_resolution=segmenter.img_resolution))
     found = discover_channels(generator, w_plus, masks, regions=segmenter.regions)
     factors: tuple[str, ...] = ()
     effects = np.zeros((len(found.names), 0))
@@ -106,7 +106,7 @@ def survey_channels(
 def factor_gradients(
     generator: Generator,
     w_plus: Float[Tensor, "samples num_ws w_dim"],
-    attributes: AttributeNetwork,
+    attributes: AttributeReader,
     *,
     sigmas: Float[Tensor, " total"],
 ) -> Float[ndarray, "samples channels outputs"]:
@@ -129,7 +129,7 @@ def factor_gradients(
 
 
 def _factor_gradients(
-    generator: Generator, w_plus: Tensor, attributes: AttributeNetwork
+    generator: Generator, w_plus: Tensor, attributes: AttributeReader
 ) -> Float[Tensor, "samples outputs total"]:
     with torch.no_grad():
         styles = generator.synthesis.w_plus_to_s(w_plus)

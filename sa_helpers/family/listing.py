@@ -23,6 +23,9 @@ file = "../runs/faces"       # or a path from here: of a file, or of the folder 
                              # record and snapshots
 [models.human]
 file = "human"               # or the name of a model that comes with the package
+
+Published networks that read the images are listed beside them, as
+`sa_helpers.family.listed_readers` describes.
 """
 
 import re
@@ -31,6 +34,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sa_helpers.family.listed_readers import ReadersEntry, parse_readers
 from sa_helpers.family.records import is_amount, is_mere_name
 from sa_helpers.runtime import read_toml, shown
 
@@ -85,6 +89,7 @@ class Listing:
         distant: The other one.
         sources: Model to where it comes from.
         records: Model to what is known of it, in the form of the records of our own format.
+        readers: Name of a group of readers to what they are.
     """
 
     parent: str | None = None
@@ -92,6 +97,7 @@ class Listing:
     distant: str | None = None
     sources: Mapping[str, Source] = field(default_factory=dict)
     records: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    readers: Mapping[str, ReadersEntry] = field(default_factory=dict)
 
 
 def read_listing(path: Path) -> Listing:
@@ -107,16 +113,17 @@ def read_listing(path: Path) -> Listing:
     except ValueError as error:
         raise ValueError(f"{error} {_HELP}") from error
     models = content.pop("models", {})
+    readers = parse_readers(content.pop("readers", {}), place=f"'{shown(path)}'")
     wrong = sorted(key for key, value in content.items() if not _is_role(key, value))
     if wrong or not isinstance(models, dict):
         raise ValueError(
             f"'{shown(path)}' has unknown or wrong entries {_some(wrong or ['models'])}; expected "
-            "the names of models as parent, near, distant, and a table [models.<name>] for each "
-            "model."
+            "the names of models as parent, near, distant, a table [models.<name>] for each model, "
+            "and tables [readers.<name>]."
         )
     sources = {name: _source(name, entry, path) for name, entry in models.items()}
     records = {name: _record(entry) for name, entry in models.items()}
-    return Listing(**content, sources=sources, records=records)
+    return Listing(**content, sources=sources, records=records, readers=readers)
 
 
 def _is_role(key: str, value: object) -> bool:

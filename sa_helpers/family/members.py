@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sa_helpers import checkpoints
 from sa_helpers.checkpoints import CheckpointError, Description, Kind, LoadedModel
 from sa_helpers.checkpoints.own_format import model_files
+from sa_helpers.family.listed_readers import ReadersEntry
 from sa_helpers.family.listing import Source
 from sa_helpers.family.opened import opened
 from sa_helpers.networks import Discriminator, Encoder, Generator
@@ -43,6 +44,7 @@ class Member:
         source: Where a listed model comes from.
         snapshots_folder: Of those of its training; None where it is the one that the record names.
         relatives: All models of the family by name, this one among them.
+        listed_readers: What reads its images, where a `family.toml` says so.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Member:
     source: Source | None = None
     snapshots_folder: Path | None = None
     relatives: Mapping[str, "Member"] = field(default_factory=dict)
+    listed_readers: ReadersEntry | None = None
 
     def __str__(self) -> str:
         """Return the name."""
@@ -80,7 +83,7 @@ class Member:
             raise ValueError(
                 f'"{self.name}" of the family "{self._family}" was not trained on a domain of the '
                 "clay world, so there is no ground truth to read. Choose a model of the clay "
-                "family."
+                "family, or list readers in its family.toml."
             )
         return str(data["domain"])
 
@@ -147,14 +150,16 @@ class Member:
         """Networks that read the images of the model, where the family has them.
 
         Raises:
-            ValueError: It is of no domain of the clay world.
+            ValueError: It is of no domain of the clay world, and no readers are listed for it.
         """
-        from sa_helpers.family.readers import Readers
+        from sa_helpers.family.readers import ClayReaders, ListedReaders
 
+        if self.listed_readers is not None:
+            return ListedReaders(self, self.listed_readers)
         # They belong to domains, so a run may use those of its parent's family.
         lenders = (member for member in (self, self.parent) if member is not None)
         folders = [m.folder for m in lenders if (m.folder / "readers").is_dir()]
-        return Readers(next(iter(folders), self.folder), self.domain)
+        return ClayReaders(next(iter(folders), self.folder), self.domain)
 
     @property
     def survey(self) -> "sa_helpers.channels.survey.ChannelSurvey":

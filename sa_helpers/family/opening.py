@@ -10,6 +10,7 @@ from sa_helpers.checkpoints import shipped_models
 from sa_helpers.checkpoints.detecting import weights_file
 from sa_helpers.checkpoints.places import SHIPPED_MODELS, is_run
 from sa_helpers.family.families import Family
+from sa_helpers.family.listed_readers import ReadersEntry, readers_for
 from sa_helpers.family.listing import FILE_NAME, Listing, Source, read_listing
 from sa_helpers.family.members import WEIGHTS, Member
 from sa_helpers.family.places import Place, parent_of_run, place_of, record_of
@@ -84,7 +85,8 @@ def _open_folder(folder: Path, listing: Listing) -> Family:
             place = _listed(folder, source.file)
             said = {key: value for key, value in record.items() if value is not None}
             record = {**place.record(), **said}
-        members[model] = _member(place, model, record, members, source=source)
+        readers = readers_for(model, listing.readers)
+        members[model] = _member(place, model, record, members, source=source, readers=readers)
     return Family(
         name=folder.resolve().name,
         folder=folder,
@@ -125,6 +127,7 @@ def _member(
     members: dict[str, Member],
     *,
     source: Source | None = None,
+    readers: ReadersEntry | None = None,
 ) -> Member:
     return Member(
         name=name,
@@ -134,6 +137,7 @@ def _member(
         source=source,
         snapshots_folder=place.snapshots,
         relatives=members,
+        listed_readers=readers,
     )
 
 

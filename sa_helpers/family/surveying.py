@@ -8,7 +8,6 @@ from sa_helpers.channels.survey import SURVEYS, ChannelSurvey, survey_channels, 
 from sa_helpers.checkpoints import CheckpointError
 from sa_helpers.checkpoints.places import SHIPPED_MODELS
 from sa_helpers.editing.scales import (
-    FACTORS,
     LABELLED_SEEDS,
     MEASURED_SEEDS,
     MIN_FOLLOWING,
@@ -21,7 +20,7 @@ from sa_helpers.editing.scales import (
 )
 from sa_helpers.editing.scales import TRUNCATION_PSI as SCALES_PSI
 from sa_helpers.family import Family, Member
-from sa_helpers.recognition import AttributeNetwork
+from sa_helpers.recognition import AttributeReader
 from sa_helpers.runtime import from_first, is_first, provenance, wait_for_all
 
 TRUNCATION_PSI = 0.7
@@ -84,8 +83,9 @@ def scale_family(models: Family) -> Path:
     if _is_lent(models, parent) and parent.scales_path.is_file():
         return parent.scales_path
     readers = parent.readers
-    factors = [factor for factor in FACTORS if factor in readers.well_read()]
-    found = measure_scales(parent.generator, readers.attributes, readers.segmenter, factors)
+    found = measure_scales(
+        parent.generator, readers.attributes, readers.segmenter, readers.movable()
+    )
     record = {
         "model": parent.name,
         "model_sha256": parent.sha256,
@@ -107,7 +107,7 @@ def _is_lent(models: Family, member: Member) -> bool:
     return folder.parent == SHIPPED_MODELS.resolve() and folder != models.folder.resolve()
 
 
-def _attributes(member: Member) -> AttributeNetwork | None:
+def _attributes(member: Member) -> AttributeReader | None:
     readers = member.readers
     return readers.attributes if readers.can_read_factors else None
 

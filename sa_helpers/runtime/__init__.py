@@ -1,5 +1,12 @@
 """Where and how to compute, files that are never half, and text from files."""
 
+from sa_helpers.runtime.accelerating import (
+    arithmetic,
+    compiled,
+    forget_peak,
+    peak_bytes,
+    wait_for,
+)
 from sa_helpers.runtime.computing import (
     compute_dtype,
     default_device,
@@ -42,11 +49,14 @@ __all__ = [
     "ProcessLostError",
     "adam_like",
     "after_one_a_machine",
+    "arithmetic",
     "average_",
     "cache_dir",
+    "compiled",
     "compute_dtype",
     "default_device",
     "digest",
+    "forget_peak",
     "from_first",
     "in_batches",
     "is_first",
@@ -58,6 +68,7 @@ __all__ = [
     "named_device",
     "num_launched",
     "num_processes",
+    "peak_bytes",
     "process_index",
     "progress",
     "provenance",
@@ -75,5 +86,6 @@ __all__ = [
     "staging",
     "version_of",
     "versions",
+    "wait_for",
     "wait_for_all",
 ]
