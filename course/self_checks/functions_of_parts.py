@@ -3,7 +3,7 @@
 import numpy as np
 
 import sa_helpers as sa
-from sa_helpers import channels
+from sa_helpers import channels, editing
 from sa_helpers.blending import drop_top_resolution, weight_change
 from sa_helpers.channels.survey import function_ranks
 from sa_helpers.images import resize
@@ -38,6 +38,26 @@ def own_direction(learnt, cosine, parent_turns_by, *, found):
     require(cosine > 0.3, "learnt is hardly yaw: pair the child's w with its own readings")
     turned = number(parent_turns_by, "parent_turns_by")
     require(turned > 20, f"the parent turns by more than {turned:.0f} degrees: move it by REACH")
+
+
+def pure_direction(pure, *, w, labels):
+    """Orthogonal to the directions that were to be left alone."""
+    for factor in ("beard", "yaw_deg", "curl"):
+        unwanted = editing.fit_regression(w, labels[factor], name=factor)
+        cosine = float(pure.vector @ unwanted.vector / pure.vector.norm() / unwanted.vector.norm())
+        require(abs(cosine) < 0.01, f"pure still has a cosine of {cosine:.2f} with {factor}")
+    hair = editing.fit_regression(w, labels["hair_length"], name="hair_length")
+    require(float(pure.vector @ hair.vector) > 0, "pure has to lengthen the hair")
+
+
+def without_eyes(kept_of_others, *, own, compared, regions):
+    """Kept channels among those that are not of the eyes."""
+    found = numbers(kept_of_others, "kept_of_others", compared)
+    is_counted = (own != channels.NO_REGION) & (own != list(regions).index("eye"))
+    for name, of in compared.items():
+        expected = int((of.localized() == own)[is_counted].sum())
+        hint = "localized in the parent, not in its eyes, and with the same region in the other"
+        near(found[name], expected, f"kept_of_others[{name!r}]", within=0, hint=hint)
 
 
 def threshold(kept, *, parent_found, surveys, NEAR, DISTANT):
