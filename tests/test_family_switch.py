@@ -20,9 +20,15 @@ from sa_helpers.networks import Generator
 
 pytestmark = pytest.mark.notebooks
 ROOT = Path(__file__).resolve().parent.parent
-CHAPTERS = ("aligned_models", "component_reset")
 CHILDREN = ("marionette", "wolf")  # names that are not those of the clay family
-FEWER = "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"  # for speed
+FEWER = "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"
+CHAPTERS = {  # with fewer seeds and steps, for speed
+    "aligned_models": FEWER,
+    "component_reset": FEWER,
+    "layer_swapping": f"{FEWER}\nOTHER_SEEDS, NUM_FEW = range(2000, 2004), 3",
+    "morphing": "NUM_STEPS, SETTINGS = 4, InversionSettings(num_steps=4, num_candidates=8)",
+}
+PASSED_OVER = ("inversion", "translation", "zero_shot")  # they need what this family lacks
 LISTING = """
 parent = "people"
 near = "{near}"
@@ -80,14 +86,14 @@ def test_the_made_up_family_is_aligned(folder, monkeypatch):
         assert are_aligned(models.parent.generator, models[name].generator)
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
+@pytest.mark.parametrize("chapter", [*CHAPTERS, *PASSED_OVER])
 def test_a_chapter_runs_through_on_it(folder, chapter, monkeypatch):
     monkeypatch.setenv("SA_FAMILY", str(folder))
     monkeypatch.setenv("SA_CACHE_DIR", str(folder / "cache"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     notebook = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    code[1].source += f"\n{FEWER}"
+    code[1].source += f"\n{CHAPTERS.get(chapter, '')}"
     client = NotebookClient(
         notebook,
         timeout=600,
@@ -101,4 +107,5 @@ def test_a_chapter_runs_through_on_it(folder, chapter, monkeypatch):
         failed = [output for output in cell.outputs if output.output_type == "error"]
         assert not failed or "assert " in cell.source, failed
     shown = "".join(str(output) for cell in code for output in cell.outputs)
-    assert all(name in shown for name in CHILDREN)
+    needed = CHILDREN if chapter in CHAPTERS else ("not measured: ",)
+    assert all(name in shown for name in needed)
