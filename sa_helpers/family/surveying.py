@@ -1,12 +1,13 @@
 """Survey the channels and measure the directions of a family, and keep what was found there."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
 from sa_helpers.channels.survey import SURVEYS, ChannelSurvey, survey_channels, with_record
 from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.checkpoints.places import SHIPPED_MODELS
 from sa_helpers.editing.scales import (
-    FACTORS,
     LABELLED_SEEDS,
     MEASURED_SEEDS,
     MIN_FOLLOWING,
@@ -19,8 +20,8 @@ from sa_helpers.editing.scales import (
 )
 from sa_helpers.editing.scales import TRUNCATION_PSI as SCALES_PSI
 from sa_helpers.family import Family, Member
-from sa_helpers.recognition import AttributeNetwork
-from sa_helpers.runtime import provenance
+from sa_helpers.recognition import AttributeReader
+from sa_helpers.runtime import from_first, is_first, provenance, wait_for_all
 
 TRUNCATION_PSI = 0.7
 
@@ -49,7 +50,7 @@ def survey_model(models: Family, name: str, seeds: Sequence[int]) -> ChannelSurv
 
 
 def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) -> list[Path]:
-    """Survey models and write what was found, except where it is up to date.
+    """Survey models and write what was found, except where it is up to date or comes shipped.
 
     Returns:
         The paths of the surveys.
@@ -57,10 +58,13 @@ def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) ->
     paths = []
     for name in names:
         member = models[name]
-        if not _is_current(member, seeds):
+        is_lent = _is_lent(models, member) and member.has_survey
+        if not is_lent and not from_first(functools.partial(_is_current, member, seeds)):
             said = provenance(f"sa-helpers survey {models.name} {name} --num-images {len(seeds)}")
             survey = with_record(survey_model(models, name, seeds), **said)
-            SURVEYS.save(member.survey_path, survey)
+            if is_first():
+                SURVEYS.save(member.survey_path, survey)
+            wait_for_all()
         paths.append(member.survey_path)
     return paths
 
@@ -76,9 +80,12 @@ def scale_family(models: Family) -> Path:
         CheckpointError: A reader is damaged.
     """
     parent = models.parent
+    if _is_lent(models, parent) and parent.scales_path.is_file():
+        return parent.scales_path
     readers = parent.readers
-    factors = [factor for factor in FACTORS if factor in readers.well_read()]
-    found = measure_scales(parent.generator, readers.attributes, readers.segmenter, factors)
+    found = measure_scales(
+        parent.generator, readers.attributes, readers.segmenter, readers.movable()
+    )
     record = {
         "model": parent.name,
         "model_sha256": parent.sha256,
@@ -94,7 +101,13 @@ def scale_family(models: Family) -> Path:
     return SCALES.save(parent.scales_path, Scales(found, record))
 
 
-def _attributes(member: Member) -> AttributeNetwork | None:
+def _is_lent(models: Family, member: Member) -> bool:
+    """Whether it is a shipped model, in a family of somebody's, with what ships beside it."""
+    folder = member.folder.resolve()
+    return folder.parent == SHIPPED_MODELS.resolve() and folder != models.folder.resolve()
+
+
+def _attributes(member: Member) -> AttributeReader | None:
     readers = member.readers
     return readers.attributes if readers.can_read_factors else None
 
