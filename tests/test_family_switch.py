@@ -57,7 +57,8 @@ CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
     ),
     "layer_swapping": Run(
         12,
-        "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)\nOTHER_SEEDS, NUM_FEW = range(2000, 2004), 3",
+        "SHOWN_SEEDS, SEEDS, NUM_FEW = range(3), range(1000, 1004), 3\n"
+        "OTHER_SEEDS = range(2000, 2004)",
     ),
     "fine_tuning": None,
     "bring_your_own_models": None,
