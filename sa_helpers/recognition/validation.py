@@ -13,11 +13,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sa_helpers import clay
-from sa_helpers.recognition.attribute_network import AttributeNetwork
+from sa_helpers.recognition.interfaces import AttributeReader
 
 
 def mirror_errors(
-    reader: AttributeNetwork, images: Float[Tensor, "images 3 height width"], *, factor: str
+    reader: AttributeReader, images: Float[Tensor, "images 3 height width"], *, factor: str
 ) -> Float[np.ndarray, " images"]:
     """Half the sum of what is read in an image and in its mirror image, without its sign.
 
@@ -34,7 +34,7 @@ def mirror_errors(
 
 
 def render_again(
-    reader: AttributeNetwork, images: Float[Tensor, "images 3 height width"], *, domain: str
+    reader: AttributeReader, images: Float[Tensor, "images 3 height width"], *, domain: str
 ) -> clay.ClayBatch:
     """Render what a reader reads in images, as `clay.render` does with factors that it draws.
 
