@@ -34,10 +34,12 @@ class Run:
     Attributes:
         num_passed_over: Cells that need what the family lacks.
         fewer: Ends the cell of parameters, for speed.
+        is_measured: Whether anything of the family can be measured, so that its models are named.
     """
 
     num_passed_over: int
     fewer: str
+    is_measured: bool = True
 
 
 CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
@@ -47,11 +49,17 @@ CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
     "locality": None,
     "forgetting": None,
     "resolutions": None,
-    "inversion": None,
-    "translation": None,
-    "zero_shot": None,
-    "morphing": None,
-    "layer_swapping": None,
+    "inversion": Run(29, "", is_measured=False),
+    "translation": Run(39, "", is_measured=False),
+    "zero_shot": Run(26, "", is_measured=False),
+    "morphing": Run(
+        10, "NUM_STEPS, SETTINGS = 4, InversionSettings(num_steps=4, num_candidates=8)"
+    ),
+    "layer_swapping": Run(
+        12,
+        "SHOWN_SEEDS, SEEDS, NUM_FEW = range(3), range(1000, 1004), 3\n"
+        "OTHER_SEEDS = range(2000, 2004)",
+    ),
     "fine_tuning": None,
     "bring_your_own_models": None,
 }
@@ -138,6 +146,6 @@ def test_a_chapter_runs_through_on_it(folder, chapter, monkeypatch):
         failed = [output for output in cell.outputs if output.output_type == "error"]
         assert not failed or "assert " in cell.source, failed
     shown = "".join(str(output) for cell in code for output in cell.outputs)
-    assert all(name in shown for name in CHILDREN)
+    assert all(name in shown for name in CHILDREN) or not CHAPTERS[chapter].is_measured
     said = ["".join(o.get("text", "") for o in cell.outputs) for cell in code]
     assert sum(bool(PASSED_OVER.match(text)) for text in said) == CHAPTERS[chapter].num_passed_over
