@@ -65,7 +65,12 @@ class TestSheet:
         assert "holds latents of (2, 3)" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
-        "words", [["sheet", "--to", "a.gif"], ["video", "--to", "a.mpg"], ["mix", "--to", "a"]]
+        "words",
+        [
+            ["sheet", "--to", "a.gif"],
+            ["video", "--to", "a.mpg"],
+            ["mix", "--coarse", "1", "--fine", "2", "--to", "a"],
+        ],
     )
     def test_an_ending_is_refused_before_anything_is_drawn(self, words, capsys):
         with pytest.raises(SystemExit):
