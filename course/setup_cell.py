@@ -40,7 +40,7 @@ def setup_cell(index: int = 0) -> NotebookNode:
     """The cell, as it stands in each notebook."""
     source = _SOURCE.format(address=repository_address() or "").rstrip()
     cell = nbformat.v4.new_code_cell(source, id="colab-setup")
-    cell.metadata["tags"] = list(TAGS)
+    cell.metadata |= {"tags": list(TAGS), "jupyter": {"source_hidden": True}}
     cell.execution_count = index or None
     return cell
 

@@ -258,8 +258,9 @@ class TestSetupCell:
         assert first.metadata["tags"] == ["colab-setup", "remove-cell"]
 
     def test_does_nothing_outside_of_colab(self, monkeypatch):
+        source = setup_cell.setup_cell().source
         monkeypatch.setattr("subprocess.run", pytest.fail)
-        exec(setup_cell.setup_cell().source, {})
+        exec(source, {})
 
     def test_holds_the_address_of_the_environment(self, monkeypatch):
         monkeypatch.setenv("BOOK_REPOSITORY", "git@example.org:someone/book.git")
