@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LAB_STAMP := $(VENV)/.installed-lab
 WORKERS ?= 2
 # Threads of each worker: two that both want all cores take longer than one after the other.
 THREADS ?= $(shell $(PYTHON) -c 'import os; print(max(1, os.cpu_count() // $(WORKERS)))')
@@ -17,22 +18,24 @@ JUPYTER_BOOK = $(BIN)/jupyter-book build . --all --quiet -W --keep-going -n \
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test quick lint unit fuzz notebooks portable live site pages models lab lock clean
+.PHONY: help setup book test quick lint unit fuzz notebooks portable live site pages pdf models lab course wheelhouse lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) $(NODE_STAMP) ## Create .venv and install the locked packages (runs by itself when needed)
 
+# tasks.py installs, here and where there is no make. EXTRAS=lab is what students need.
+# TORCH_INDEX=<address> takes PyTorch's CPU build (README), WHEELHOUSE=<folder> needs no network.
+INSTALL = VENV=$(abspath $(VENV)) $(PYTHON) tasks.py setup $(if $(WHEELHOUSE),--wheelhouse $(WHEELHOUSE))
+
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and \
-		"Python 3.11 to 3.14 is needed, this is " + sys.version.split()[0] + \
-		": name another one with PYTHON=python3.12")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--no-build-isolation --no-deps --editable .
-	touch $(STAMP)
+	$(INSTALL) --extras all
+	touch $(STAMP) $(LAB_STAMP)
+
+$(LAB_STAMP): requirements.lock pyproject.toml
+	$(INSTALL) --extras lab
+	touch $(LAB_STAMP)
 
 $(NODE_STAMP): live/package.json live/package-lock.json $(STAMP)
 	$(NPM) ci --ignore-scripts
@@ -57,6 +60,7 @@ lint: setup ## Lint, format, types and the directions of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --offline --quiet --config .github/zizmor.yml .github
 	$(NPM) run check
 
 unit: setup ## Tests of the package, the notebooks' form and the project's files
@@ -87,16 +91,24 @@ site: setup live ## Build the site, warnings being errors
 pages: setup ## Look at the built pages in headless Chromium
 	$(PYTEST) -n $(WORKERS) tests/test_pages.py tests/test_live_pages.py
 
+pdf: site ## Print the book as one PDF, with the solutions at its end, into book/_build
+	$(BIN)/python book/make_pdf.py
+
 models: setup ## Train the shipped models again (hours; stops and resumes), e.g. NAMES="toon dog"
 	$(BIN)/python -m workshop rebuild $(NAMES)
 
-lab: setup ## Open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks
+lab: $(LAB_STAMP) ## Open the chapters in JupyterLab: without outputs, solutions folded
+	$(BIN)/python -m course build
+	$(BIN)/jupyter lab course/_build/lab
+
+course: $(LAB_STAMP) ## Make the course kit: student and instructor editions, slides, plans, quizzes
+	$(BIN)/python -m course build
+
+wheelhouse: $(LAB_STAMP) ## Collect wheels for a class room without network, into wheelhouse
+	VENV=$(abspath $(VENV)) $(BIN)/python tasks.py wheelhouse wheelhouse --extras lab
 
 lock: setup ## Resolve pyproject.toml anew into requirements.lock
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra book --extra live --extra test --universal \
-		--python-version 3.11 --no-header --no-annotate --upgrade --quiet -o requirements.lock
+	VENV=$(abspath $(VENV)) $(BIN)/python tasks.py lock
 
 clean: ## Remove what was built (not .venv)
-	rm -rf book/_build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf book/_build course/_build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

@@ -33,6 +33,7 @@ RECORDER = Path(__file__).resolve().parent / "recorder"
 FOLDERS = ("book", "notebooks")
 DEPENDENCIES = ("sa_helpers", "tests/fixtures")
 METADATA_KEY = "sa_book"
+SETUP_TAG = "colab-setup"  # such a cell does nothing here, and may hold an address
 CELL_TIMEOUT_SEC = 900
 UNREADABLE = (OSError, SyntaxError, ValueError)  # of ValueError, text that is not UTF-8
 
@@ -120,7 +121,9 @@ def fingerprint(
         OSError: A dependency is gone, or not readable.
         SyntaxError: A module that Python cannot parse.
     """
-    parts = [cell.source.encode() for cell in notebook.cells if cell.cell_type == "code"]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    counted = [cell for cell in code if SETUP_TAG not in cell.metadata.get("tags", [])]
+    parts = [cell.source.encode() for cell in counted]
     for dependency in dependencies:
         parts += [dependency.encode(), content_of(dependency, root)]
     parts.append((root / "requirements.lock").read_bytes())

@@ -24,8 +24,9 @@ class Claims:
 
     Made in the parameters' cell, it lets cells of the notebook begin with a line such as
     `# Needs: readers, snapshots`: where the family lacks one of them, the cell prints what is
-    missing and does nothing else. What may be needed are the keys of `NEEDS`, and names of models,
-    as in `# Needs: model human_flipped`.
+    missing and does nothing else. What may be needed are the keys of `NEEDS`, names of models, as
+    in `# Needs: model human_flipped`, and factors that the readers read, as in
+    `# Needs: factor yaw_deg`.
 
     Args:
         models: The family.
@@ -69,15 +70,15 @@ class Claims:
             ValueError: A need that is unknown.
         """
         kind, _, name = need.partition(" ")
-        if need not in NEEDS and not (kind == "model" and name):
+        if need not in NEEDS and not (kind in _NAMED and name):
             raise ValueError(
                 f'A cell needs "{shown(need)}", which nobody knows; expected one of {list(NEEDS)}, '
-                'or "model <name>".'
+                '"model <name>" or "factor <name>".'
             )
         if self.are_asserted:
             return None
         try:
-            has = NEEDS[need](self.models) if need in NEEDS else name in self.models
+            has = NEEDS[need](self.models) if need in NEEDS else _NAMED[kind](self.models, name)
         except (CheckpointError, ValueError) as error:
             return shown(str(error))
         return None if has else f'the family "{shown(self.models.name)}" has no {need}'
@@ -102,6 +103,10 @@ def _have_readers(models: Family) -> bool:
     return all(member.readers.attributes is not None for member in _trio(models))
 
 
+def _have_segmenter(models: Family) -> bool:
+    return all(member.readers.segmenter is not None for member in _trio(models))
+
+
 def _have_ground_truth(models: Family) -> bool:
     return all(bool(member.domain) for member in _trio(models))
 
@@ -116,6 +121,7 @@ def _have_surveys(models: Family) -> bool:
 
 NEEDS: Mapping[str, Callable[[Family], bool]] = {
     "readers": _have_readers,
+    "segmenter": _have_segmenter,
     "ground truth": _have_ground_truth,
     "snapshots": _have_snapshots,
     "surveys": _have_surveys,
@@ -125,6 +131,12 @@ NEEDS: Mapping[str, Callable[[Family], bool]] = {
     "found latents": lambda models: models.parent.found_latents() is not None,
 }
 """What a cell may need of the parent and of the two children that chapters compare."""
+
+
+_NAMED: Mapping[str, Callable[[Family, str], bool]] = {
+    "model": lambda models, name: name in models,
+    "factor": lambda models, name: all(name in m.readers.well_read() for m in _trio(models)),
+}
 
 
 def _before_cells(transform: Callable[[list[str]], list[str]]) -> None:

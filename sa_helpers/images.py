@@ -6,18 +6,19 @@ one that touches PIL.
 """
 
 import contextlib
+import functools
 import io
 import itertools
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as functional
+import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -28,6 +29,9 @@ from sa_helpers.runtime import FILE_FAULTS, replacing, shown
 MAX_PIXELS = 64_000_000
 """Pixels of the largest image that is read unasked; decoded, it takes four times as many bytes."""
 
+Fit = Literal["crop", "pad"]
+"""How a picture becomes a square: a centred one is cut out, or white is put beside it."""
+
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
 _BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BYTES_PER_PIXEL = 4  # of every mode of Pillow's, at most
@@ -35,6 +39,10 @@ _TIFF_TILE_SIDES = (322, 323)
 _TILE_PIXELS = 1 << 20
 _ORIENTATION = 0x0112
 _WHITE = (255, 255, 255, 255)
+_FITTERS: dict[str, Callable[..., Image.Image]] = {
+    "crop": ImageOps.fit,
+    "pad": functools.partial(ImageOps.pad, color=_WHITE[:3]),
+}
 # What Pillow raises at files that are no images, or broken, found by breaking files.
 _FAULTS = (*FILE_FAULTS, OSError, SyntaxError)
 _PILLOWS_LIMIT = threading.Lock()
@@ -102,14 +110,16 @@ def read_image(
     path: str | os.PathLike[str],
     *,
     img_resolution: int | None = None,
+    fit: Fit = "crop",
     max_pixels: int = MAX_PIXELS,
 ) -> UInt8[ndarray, "height width 3"]:
     """Read a file as RGB: EXIF rotation applied, alpha laid over white, grey and 16 bit converted.
 
     Args:
         path: A PNG, JPEG, WebP or TIFF, whatever its ending; of several pictures the first.
-        img_resolution: Side in pixels of a centred square crop, resized with Lanczos; None keeps
-            the file's own size and shape.
+        img_resolution: Side in pixels of a square, resized with Lanczos; None keeps the file's own
+            size and shape.
+        fit: How it becomes a square: "crop" cuts a centred one out, "pad" puts white beside it.
         max_pixels: What has more pixels is refused before it is decoded.
 
     Raises:
@@ -123,10 +133,35 @@ def read_image(
             f"There is no image file at '{shown(path)}'. Check the path and the working folder."
         )
     with path.open("rb") as stream:
-        image = _decoded(stream, path, max_pixels)
+        return decode_image(
+            stream, name=path, img_resolution=img_resolution, fit=fit, max_pixels=max_pixels
+        )
+
+
+def decode_image(
+    stream: BinaryIO,
+    *,
+    name: str | os.PathLike[str],
+    img_resolution: int | None = None,
+    fit: Fit = "crop",
+    max_pixels: int = MAX_PIXELS,
+) -> UInt8[ndarray, "height width 3"]:
+    """Read an image from a stream, otherwise as `read_image`.
+
+    Args:
+        stream: That can seek.
+        name: For what is said of it.
+        img_resolution: See `read_image`.
+        fit: See `read_image`.
+        max_pixels: See `read_image`.
+
+    Raises:
+        ValueError: See `read_image`.
+    """
+    image = _decoded(stream, Path(name), max_pixels)
     if img_resolution is not None:
         size = (img_resolution, img_resolution)
-        image = ImageOps.fit(image, size, method=Image.Resampling.LANCZOS)
+        image = _FITTERS[fit](image, size, method=Image.Resampling.LANCZOS)
     return np.array(image)
 
 
@@ -269,13 +304,12 @@ def encode_jpeg(array: UInt8[ndarray, "height width 3"], *, quality: int = 88) -
 def _encode(array: UInt8[ndarray, "..."], *, optimize: bool = False, **options: Any) -> bytes:
     stream = io.BytesIO()
     picture = Image.fromarray(array)
-    try:
-        picture.save(stream, optimize=optimize, **options)
-    except OSError:
-        if not optimize:
-            raise
-        # The encoder optimises in a buffer of fixed size, and images like noise do not fit into it.
-        return _encode(array, **options)
+    picture.save(stream, **options)
+    # The encoder optimises in a buffer of a byte a pixel. Images like noise do not fit into it, and
+    # trying it would let libjpeg print a complaint.
+    if optimize and stream.tell() < picture.width * picture.height:
+        stream = io.BytesIO()
+        picture.save(stream, optimize=True, **options)
     return stream.getvalue()
 
 
@@ -308,6 +342,14 @@ def make_grid(
     return grid
 
 
+def scale_to_height(
+    array: UInt8[ndarray, "height width 3"], height: int
+) -> UInt8[ndarray, "new_height new_width 3"]:
+    """Scale a picture of any shape, with Lanczos, keeping its proportions."""
+    width = max(1, round(array.shape[1] * height / array.shape[0]))
+    return np.array(Image.fromarray(array).resize((width, height), Image.Resampling.LANCZOS))
+
+
 def resize(
     images: Float[Tensor, "batch channels height width"], *, img_resolution: int
 ) -> Float[Tensor, "batch channels img_resolution img_resolution"]:
@@ -325,9 +367,7 @@ def resize(
     if height == img_resolution:
         return images
     size = (img_resolution, img_resolution)
-    return functional.interpolate(
-        images, size=size, mode="bilinear", antialias=True, align_corners=False
-    )
+    return F.interpolate(images, size=size, mode="bilinear", antialias=True, align_corners=False)
 
 
 def tint(
@@ -346,5 +386,5 @@ def tint(
     grey = (images.clamp(-1, 1) * images.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(
         dim=1, keepdim=True
     )
-    share = functional.interpolate(weights[:, None].to(images), size=images.shape[2:])
+    share = F.interpolate(weights[:, None].to(images), size=images.shape[2:])
     return torch.lerp(grey.expand_as(images), images.new_tensor(colour)[:, None, None], 0.8 * share)

@@ -41,7 +41,7 @@ class Regions(Segmenter):
 
     def __init__(self, end):
         torch.nn.Module.__init__(self)
-        self.regions = ("skin", "hair")
+        self.regions, self.img_resolution = ("skin", "hair"), 128
         self.end = end
 
     def segment(self, images):

@@ -69,7 +69,7 @@ def a_family(folder: Path, records: dict[str, object], monkeypatch) -> family.Fa
     def read(path: Path) -> dict[str, object]:
         return checked_record(records[path.stem], place=str(path))
 
-    monkeypatch.setattr(opening, "_read_record", read)
+    monkeypatch.setattr(opening, "record_of", read)
     return family.open_family(folder)
 
 

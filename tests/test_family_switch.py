@@ -1,10 +1,13 @@
 """The chapters take the family as their one parameter: they run on published formats as they are.
 
 A made-up family of NVIDIA's pickles, downloaded from a local web server, takes the place of the
-clay models. Its weights are random, so what a chapter claims of trained models may fail; nothing
-else.
+clay models, and published readers of photographs the place of those of clay. All weights are
+random, so what a chapter claims of trained models may fail; nothing else. Cells that need what such
+a family lacks are passed over, and counted.
 """
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -12,6 +15,7 @@ import pytest
 import torch
 from nbclient import NotebookClient
 from published_files import make_pair, nvidia_pickle
+from tiny_readers import save_readers
 from web_server import serving
 
 from sa_helpers import family
@@ -20,9 +24,38 @@ from sa_helpers.networks import Generator
 
 pytestmark = pytest.mark.notebooks
 ROOT = Path(__file__).resolve().parent.parent
-CHAPTERS = ("aligned_models", "component_reset")
+PASSED_OVER = re.compile(r"^not measured: ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a chapter is run.
+
+    Attributes:
+        num_passed_over: Cells that need what the family lacks.
+        fewer: Ends the cell of parameters, for speed.
+    """
+
+    num_passed_over: int
+    fewer: str
+
+
+CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
+    "aligned_models": Run(0, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
+    "component_reset": Run(0, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
+    "semantic_alignment": None,
+    "locality": None,
+    "forgetting": None,
+    "resolutions": None,
+    "inversion": None,
+    "translation": None,
+    "zero_shot": None,
+    "morphing": None,
+    "layer_swapping": None,
+    "fine_tuning": None,
+    "bring_your_own_models": None,
+}
 CHILDREN = ("marionette", "wolf")  # names that are not those of the clay family
-FEWER = "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"  # for speed
 LISTING = """
 parent = "people"
 near = "{near}"
@@ -67,7 +100,7 @@ def folder(tmp_path_factory) -> Path:
             site.files[f"/{name}.pkl"] = path.read_bytes()
             path.unlink()
         listing = LISTING.format(address=site.address, near=CHILDREN[0], distant=CHILDREN[1])
-        (folder / "family.toml").write_text(listing)
+        (folder / "family.toml").write_text(listing + save_readers(folder))
         family.open_family(folder).download()
         assert len(site.requests) == 3
     return folder
@@ -80,14 +113,18 @@ def test_the_made_up_family_is_aligned(folder, monkeypatch):
         assert are_aligned(models.parent.generator, models[name].generator)
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_chapter_is_listed():
+    assert set(CHAPTERS) == {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+
+
+@pytest.mark.parametrize("chapter", [name for name, run in CHAPTERS.items() if run])
 def test_a_chapter_runs_through_on_it(folder, chapter, monkeypatch):
     monkeypatch.setenv("SA_FAMILY", str(folder))
     monkeypatch.setenv("SA_CACHE_DIR", str(folder / "cache"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     notebook = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    code[1].source += f"\n{FEWER}"
+    code[1].source += f"\n{CHAPTERS[chapter].fewer}"
     client = NotebookClient(
         notebook,
         timeout=600,
@@ -102,3 +139,5 @@ def test_a_chapter_runs_through_on_it(folder, chapter, monkeypatch):
         assert not failed or "assert " in cell.source, failed
     shown = "".join(str(output) for cell in code for output in cell.outputs)
     assert all(name in shown for name in CHILDREN)
+    said = ["".join(o.get("text", "") for o in cell.outputs) for cell in code]
+    assert sum(bool(PASSED_OVER.match(text)) for text in said) == CHAPTERS[chapter].num_passed_over

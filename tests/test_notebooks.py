@@ -71,9 +71,17 @@ def test_cells_define_no_class_and_no_long_function(path):
                 assert lines <= MAX_DEF_LINES, f"{node.name}: {lines} lines, move it"
 
 
+def is_setup(cell: nbformat.NotebookNode) -> bool:
+    """Tell whether a cell is that which only Colab runs; tests/test_course.py looks at it."""
+    return run_stale.SETUP_TAG in cell.metadata.get("tags", [])
+
+
 @each_notebook
 def test_first_cell_imports_and_second_sets_parameters(path):
-    first, second, *rest = [ast.parse(cell.source).body for cell in code_cells(path)]
+    cells = code_cells(path)
+    assert not any(is_setup(cell) for cell in cells[1:]), "the set-up cell comes first"
+    bodies = [ast.parse(cell.source).body for cell in cells if not is_setup(cell)]
+    first, second, *rest = bodies
     assert all(isinstance(node, ast.Import | ast.ImportFrom) for node in first)
     assert all(isinstance(node, ast.Assign | ast.AnnAssign) for node in second)
     late = [node for body in rest for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -114,5 +122,8 @@ def test_every_claim_is_asserted(path):
 
 
 def has_assertion(cell: nbformat.NotebookNode) -> bool:
-    """Tell whether a code cell asserts something."""
-    return any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(cell.source)))
+    """Tell whether a code cell asserts something, itself or by `sa.Claims`."""
+    nodes = list(ast.walk(ast.parse(cell.source)))
+    calls = [node.func for node in nodes if isinstance(node, ast.Call)]
+    is_checked = any(isinstance(f, ast.Attribute) and f.attr == "check" for f in calls)
+    return is_checked or any(isinstance(node, ast.Assert) for node in nodes)

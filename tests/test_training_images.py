@@ -103,6 +103,21 @@ class TestContent:
         assert len(folder_images(tmp_path, img_resolution=4, max_pixels=6_000_000)) == 2
 
 
+class TestFit:
+    @pytest.mark.parametrize(("fit", "corner"), [("crop", 200), ("pad", 255)])
+    def test_what_is_no_square_is_cut_or_padded_with_white(self, tmp_path, fit, corner):
+        Image.new("RGB", (40, 20), (200, 0, 0)).save(tmp_path / "a.png")
+        data = folder_images(tmp_path, img_resolution=8, fit=fit)
+        assert data.array[0, 0, 0, 0] == corner
+        assert data.array[0, 4, 4].tolist() == [200, 0, 0]
+        assert data.origin["fit"] == fit
+
+    def test_they_are_told_apart(self, tmp_path):
+        Image.new("RGB", (40, 20), (200, 0, 0)).save(tmp_path / "a.png")
+        crop, pad = (folder_images(tmp_path, img_resolution=8, fit=f) for f in ("crop", "pad"))
+        assert crop.description != pad.description
+
+
 class TestLinks:
     def test_a_linked_folder_is_followed(self, tmp_path):
         picture(tmp_path / "elsewhere" / "deep" / "a", 7)

@@ -8,7 +8,7 @@ from sa_helpers.commands.running import Verb, run_verb
 DESCRIPTION = "Make what ships with the book. `python -m workshop VERB --help` tells more of one."
 
 VERBS = {
-    name: Verb(f"workshop.{function}", summary)
+    name: Verb(f"workshop.{function}", summary, is_shared=name == "replicates")
     for name, function, summary in (
         ("rebuild", "rebuild:rebuild", "Train the models that ship again, from their recipes."),
         ("queue", "queue:queue", "Train recipes in the order of their file, for days if need be."),

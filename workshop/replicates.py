@@ -20,12 +20,13 @@ from sa_helpers.channels.survey import SURVEYS, survey_channels, with_record
 from sa_helpers.checkpoints import ArrayKind, CheckpointError
 from sa_helpers.commands.options import Count, NumThreads, use_num_threads
 from sa_helpers.commands.running import if_interrupted, say
-from sa_helpers.family.readers import Readers
+from sa_helpers.family.readers import ClayReaders
 from sa_helpers.family.surveying import TRUNCATION_PSI
 from sa_helpers.finetuning.quality import measure_quality
 from sa_helpers.latents import images_from_seeds
 from sa_helpers.networks import Generator
 from sa_helpers.recognition import AttributeNetwork
+from sa_helpers.runtime import share_out
 from workshop.options import FAMILY, Kept
 
 Arrays = dict[str, ndarray]
@@ -65,7 +66,7 @@ def replicates(
     """Measure finished runs, one record a run.
 
     With each record, <run>.npz, lie its survey of channels and its quality. Runs that have a record
-    already are passed over. For example:
+    already are passed over; processes that torchrun starts share the runs. For example:
       python -m workshop replicates runs/toon_seed* --parent runs/human --records records
 
     Args:
@@ -77,21 +78,24 @@ def replicates(
         numbers: How many.
     """
     use_num_threads(num_threads)
+
+    def measure(run: Path) -> None:
+        target = records / f"{run.name}.npz"
+        if target.exists():
+            say(f"{target}: measured before")
+            return
+        written = measure_run(
+            run,
+            target,
+            parent=parent,
+            family=family,
+            reader_domain=reader_domain,
+            numbers=numbers,
+        )
+        say(written)
+
     with if_interrupted("the same command goes on after the records that are finished"):
-        for run in runs:
-            target = records / f"{run.name}.npz"
-            if target.exists():
-                say(f"{target}: measured before")
-                continue
-            written = measure_run(
-                run,
-                target,
-                parent=parent,
-                family=family,
-                reader_domain=reader_domain,
-                numbers=numbers,
-            )
-            say(written)
+        share_out(runs, measure)
 
 
 def measure_run(
@@ -124,7 +128,7 @@ def measure_run(
     finished = checkpoints.load_model(run / "model")
     origin = checkpoints.load_model(parent / "model")
     data = finished.record["data"]
-    readers = Readers(family, reader_domain or data["domain"])
+    readers = ClayReaders(family, reader_domain or data["domain"])
     arrays: Arrays = {}
     for kimg, child in [*_snapshots(run), (finished.record["kimg"], finished.generator)]:
         for name, values in _measure(origin.generator, child, readers.attributes, numbers).items():

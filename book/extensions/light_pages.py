@@ -1,7 +1,10 @@
-"""Sphinx extension: the finished pages, made light and fit for a strict content policy.
+"""Sphinx extension: the finished pages, made comfortable, light and fit for a strict policy.
 
 Runs over the written HTML, since much of it comes from templates of the theme:
 
+- terms, citations and equations get notes (`page_notes`), code that is not the lesson is folded
+  (`folded_code`), pictures lead to themselves, which `book.js` shows large, cells of tables say
+  what they hold, and formulas lose the TeX that only a search would show;
 - images get their size, so that nothing jumps, and load when the reader comes near; those, and
   videos, that are written into the page become files;
 - scripts and styles within a page move into files, and handlers of buttons into `book.js`, so that
@@ -16,8 +19,11 @@ import hashlib
 import mimetypes
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
+from folded_code import fold_asides
+from page_notes import add_notes
 from PIL import Image
 from sphinx.application import Sphinx
 
@@ -25,6 +31,10 @@ SCRIPTS_OF_SEARCH = ("searchindex.js", "searchtools.js", "language_data.js")
 UNUSED_INLINE_CODE = ("thebe", "kernelName", "DOCUMENTATION_OPTIONS.pagename")
 BUTTON_ACTIONS = {"window.print()": "print", "toggleFullScreen()": "full-screen"}
 LIVE_ELEMENTS = ("live-models", "live-playground")
+ENLARGED_ELSEWHERE = [*LIVE_ELEMENTS, "button"]
+_NUMBER = r"[-+−]?[\d.,]+\s*[%°]?"
+INTERVAL = re.compile(rf"{_NUMBER}\s*\[{_NUMBER},\s*{_NUMBER}\]")
+ZERO = re.compile(r"0(?:\.0+)?\s*%?")
 EXTRACTED = "_static/extracted"
 POLICY = (
     "default-src 'none'; script-src 'self'{wasm}; "
@@ -71,6 +81,31 @@ def lighten_images(soup: BeautifulSoup, page: Path) -> None:
             image["width"], image["height"] = map(str, size)
 
 
+def link_pictures(soup: BeautifulSoup) -> None:
+    """Let each picture of the text lead to its file, which `book.js` shows large instead."""
+    for image in soup.select("article img"):
+        if image.find_parent(ENLARGED_ELSEWHERE):
+            continue
+        link = image.find_parent("a")
+        if link is None:
+            link = image.wrap(soup.new_tag("a", href=image["src"]))
+        if urlsplit(str(link["href"])).path == image["src"]:
+            link["class"] = "enlarge"
+
+
+def mark_cells(soup: BeautifulSoup) -> None:
+    """Tell intervals, which should not break, and the zeros of tables that are mostly zeros."""
+    for table in soup.select("article table"):
+        cells = table.select("td")
+        for cell in cells:
+            if INTERVAL.fullmatch(cell.get_text().strip()):
+                cell["class"] = "interval"
+        zeros = [cell for cell in cells if ZERO.fullmatch(cell.get_text().strip())]
+        if len(zeros) > len(cells) / 2:
+            for cell in zeros:
+                cell["class"] = "zero"
+
+
 def drop_unneeded(soup: BeautifulSoup, page: Path) -> None:
     """Leave out scripts that the page does not use, and repeated viewports."""
     for script in soup.find_all("script"):
@@ -81,6 +116,8 @@ def drop_unneeded(soup: BeautifulSoup, page: Path) -> None:
             script.decompose()
     for viewport in soup.find_all("meta", attrs={"name": "viewport"})[1:]:
         viewport.decompose()
+    for annotation in soup.select(".katex-mathml annotation"):
+        annotation.decompose()
     if not soup.select_one(".katex"):
         for sheet in soup.find_all("link", href=re.compile(r"katex")):
             sheet.decompose()
@@ -109,7 +146,11 @@ def lighten_page(page: Path, site: Path, root_of_404: str) -> bool:
     soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
     root = root_of_404 if page.stem == "404" else str(soup.html["data-content_root"])
     drop_unneeded(soup, page)
+    add_notes(soup, page)
+    fold_asides(soup)
+    mark_cells(soup)
     extract_media(soup, root, site)
+    link_pictures(soup)
     lighten_images(soup, page)
     extract_inline_code(soup, root, site)
     page.write_text(str(soup), encoding="utf-8")

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from sa_helpers.channels.maps import GRID, channel_maps
 from sa_helpers.networks import Generator
+from sa_helpers.runtime import share_out
 
 MIN_SHARE = 0.25
 """Of the images: a region that fewer show is left out, since too little is known of it."""
@@ -144,7 +145,7 @@ def discover_channels(
     *,
     regions: Sequence[str],
 ) -> ChannelRegions:
-    """Find the region in which every channel acts, image by image.
+    """Find the region in which every channel acts, image by image; processes share the images.
 
     Args:
         generator: A parent or a child.
@@ -158,11 +159,14 @@ def discover_channels(
     if len(w_plus) != len(masks):
         raise ValueError(f"There are {len(masks)} masks for {len(w_plus)} images.")
     labels = grid_labels(masks, num_regions=len(regions))
-    num_regions, winners, strengths = len(regions), [], []
-    for latent, label in zip(w_plus, labels, strict=True):
-        maps = channel_maps(generator, latent[None])
-        winners.append(overlap_scores(maps, label, num_regions=num_regions).argmax(axis=1))
-        strengths.append(region_strengths(maps, label, num_regions=num_regions))
+    num_regions = len(regions)
+
+    def of_image(index: int) -> tuple[ndarray, ndarray]:
+        maps, label = channel_maps(generator, w_plus[index : index + 1]), labels[index]
+        scores = overlap_scores(maps, label, num_regions=num_regions)
+        return scores.argmax(axis=1), region_strengths(maps, label, num_regions=num_regions)
+
+    winners, strengths = zip(*share_out(range(len(labels)), of_image), strict=True)
     names = generator.synthesis.style_space.feature_names
     is_present = np.isfinite(np.stack(strengths)[:, 0])
     profiles = _mean_where_present(np.stack(strengths))

@@ -21,8 +21,8 @@ from sa_helpers.editing import channel_sigmas
 from sa_helpers.images import resize
 from sa_helpers.latents import images_from_w_plus, w_plus_from_seeds
 from sa_helpers.networks import Generator
-from sa_helpers.recognition import IMG_RESOLUTION, AttributeNetwork, Segmenter
-from sa_helpers.runtime import in_batches
+from sa_helpers.recognition import AttributeReader, RegionReader
+from sa_helpers.runtime import share_out
 from sa_helpers.seeds import SIGMAS
 
 
@@ -101,8 +101,8 @@ def survey_channels(
     generator: Generator,
     seeds: Sequence[int],
     *,
-    segmenter: Segmenter,
-    attributes: AttributeNetwork | None,
+    segmenter: RegionReader,
+    attributes: AttributeReader | None,
     truncation_psi: float,
 ) -> ChannelSurvey:
     """Find where each channel acts and what it does, on the images of some seeds.
@@ -116,7 +116,7 @@ def survey_channels(
     """
     w_plus = w_plus_from_seeds(generator, seeds, truncation_psi=truncation_psi)
     images = images_from_w_plus(generator, w_plus)
-    masks = segmenter.segment(resize(images, img_resolution=IMG_RESOLUTION))
+    masks = segmenter.segment(resize(images, img_resolution=segmenter.img_resolution))
     found = discover_channels(generator, w_plus, masks, regions=segmenter.regions)
     factors: tuple[str, ...] = ()
     effects = np.zeros((len(found.names), 0))
@@ -131,13 +131,13 @@ def survey_channels(
 def factor_gradients(
     generator: Generator,
     w_plus: Float[Tensor, "samples num_ws w_dim"],
-    attributes: AttributeNetwork,
+    attributes: AttributeReader,
     *,
     sigmas: Float[Tensor, " total"],
 ) -> Float[ndarray, "samples channels outputs"]:
     """Derivative of every output of an attribute network by every feature channel.
 
-    One backward pass an output serves all channels and all samples.
+    One backward pass an output serves all channels and all samples; processes share the samples.
 
     Args:
         generator: Makes the images.
@@ -145,8 +145,8 @@ def factor_gradients(
         attributes: Reads them.
         sigmas: Of all style channels, from `channel_sigmas`; the derivatives are per sigma.
     """
-    gradients = in_batches(
-        lambda latents: _factor_gradients(generator, latents, attributes), w_plus, batch_size=8
+    gradients = torch.cat(
+        share_out(w_plus.split(8), lambda rows: _factor_gradients(generator, rows, attributes))
     )
     is_feature = generator.synthesis.style_space.is_feature
     scaled = gradients[:, :, is_feature] * sigmas.cpu()[is_feature]
@@ -154,7 +154,7 @@ def factor_gradients(
 
 
 def _factor_gradients(
-    generator: Generator, w_plus: Tensor, attributes: AttributeNetwork
+    generator: Generator, w_plus: Tensor, attributes: AttributeReader
 ) -> Float[Tensor, "samples outputs total"]:
     with torch.no_grad():
         styles = generator.synthesis.w_plus_to_s(w_plus)

@@ -21,6 +21,7 @@ from sa_helpers.checkpoints.exporting import (
 )
 from sa_helpers.checkpoints.loading import Description, LoadedModel, describe, load_model
 from sa_helpers.checkpoints.own_format import read_record
+from sa_helpers.checkpoints.places import find_model, shipped_models
 from sa_helpers.checkpoints.saving import save_model
 
 __all__ = [
@@ -33,10 +34,12 @@ __all__ = [
     "convert",
     "describe",
     "export",
+    "find_model",
     "load_model",
     "read_record",
     "require_weights_file",
     "save_model",
+    "shipped_models",
     "to_nvidia_state",
     "to_rosinality_state",
     "with_model_sha256",

@@ -49,16 +49,17 @@ def weights_file(path: Path) -> Path:
 
     The JSON of a model that was saved as two files stands for its weights.
     """
-    if path.name and not _is_file(path):
+    if path.name and not may_be_file(path):
         return model_files(path)[0]
-    if path.suffix == ".json" and _is_file(path):
+    if path.suffix == ".json" and may_be_file(path):
         with open_span(path) as span:
             if span.head(1) == b"{":
                 return model_files(path)[0]
     return path
 
 
-def _is_file(path: Path) -> bool:
+def may_be_file(path: Path) -> bool:
+    """Whether there is something at a path that is no folder."""
     try:
         return path.exists() and not path.is_dir()
     except (OSError, ValueError):  # a name that no file can have; opening it says so

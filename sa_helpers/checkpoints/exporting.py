@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.loading import LoadedModel, load_model
@@ -14,7 +14,7 @@ from sa_helpers.checkpoints.names import (
     to_rosinality,
 )
 from sa_helpers.checkpoints.saving import save_model
-from sa_helpers.networks import Discriminator, Generator
+from sa_helpers.networks import Discriminator, Generator, GeneratorConfig
 from sa_helpers.networks.config import block_resolutions
 from sa_helpers.runtime import save_torch
 
@@ -96,7 +96,8 @@ def convert(
     target: str | Path,
     *,
     layout: str = "safetensors",
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = None,
+    has_discriminator: bool = True,
     parent: str | None = None,
     kimg: float | None = None,
     class_index: int | None = None,
@@ -107,7 +108,9 @@ def convert(
         source: What `load_model` opens.
         target: Path to write; for "safetensors" without ending.
         layout: One of `LAYOUTS`.
-        dtype: For "safetensors": float32 keeps every bit, float16 halves the file.
+        dtype: For "safetensors": None is float16 where that keeps every bit, else float32.
+        has_discriminator: Whether the discriminator, half of the weights, is written too. Images
+            need none, further training does.
         parent: For "safetensors": name of the model that this one was fine-tuned from. A folder of
             models whose records say so is a family.
         kimg: For "safetensors": how long it was fine-tuned, if that is known.
@@ -123,15 +126,16 @@ def convert(
     if layout not in LAYOUTS:
         raise ValueError(f'layout is "{layout}"; expected one of {LAYOUTS}.')
     model = load_model(source, class_index=class_index)
+    discriminator = model.discriminator if has_discriminator else None
     if layout != "safetensors":
-        return export(target, model.generator, model.discriminator, layout=cast(Layout, layout))
+        return export(target, model.generator, discriminator, layout=cast(Layout, layout))
     return save_model(
         target,
         model.generator,
-        model.discriminator,
+        discriminator,
         encoder=model.encoder,
         record=_record(model, Path(source), parent=parent, kimg=kimg),
-        dtype=dtype,
+        dtype=dtype or _smallest_dtype(model.generator, discriminator, model.encoder),
     )
 
 
@@ -153,6 +157,39 @@ def _record(
     if parent is not None:
         record["parent"] = {"name": parent}
     return record if kimg is None else {**record, "kimg": kimg}
+
+
+def _smallest_dtype(*networks: nn.Module | None) -> torch.dtype:
+    """Half precision where no weight loses a bit by it, as of models that were stored so."""
+    weights = (w for network in networks if network for w in network.state_dict().values())
+    is_half = all(torch.equal(weight.half().to(weight.dtype), weight) for weight in weights)
+    return torch.float16 if is_half else torch.float32
+
+
+def why_unfit(config: GeneratorConfig, *, layout: Layout) -> str | None:
+    """Why a program that was written for a layout cannot take networks of these sizes.
+
+    Such programs take a size, from which they compute the feature maps of each resolution r:
+    NVIDIA's min(channel_base / r, channel_max), rosinality's 512 up to 32 px, then halves for each
+    doubling, times a channel multiplier.
+
+    Returns:
+        A sentence; None where it can.
+    """
+    channels = dict(config.channels)
+    if layout == "nvidia":
+        base = max(r * n for r, n in channels.items())
+        expected = {r: min(base // r, max(channels.values())) for r in channels}
+        rule = f"channel_base {base} and channel_max {max(channels.values())}"
+    else:
+        top = max((r for r in channels if r > 32), default=0)
+        multiplier = channels.get(top, 0) * top / 16384 if top else 1
+        expected = {r: 512 if r <= 32 else round(16384 * multiplier / r) for r in channels}
+        rule = f"channel_multiplier {multiplier:g}"
+    wrong = [f"{channels[r]} at {r} px, not {n}" for r, n in expected.items() if n != channels[r]]
+    if not wrong:
+        return None
+    return f"programs of {layout} with {rule} build other networks: here {'; '.join(wrong)}."
 
 
 def _settings(generator: Generator, discriminator: Discriminator | None) -> dict[str, float | None]:

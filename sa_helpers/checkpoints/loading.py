@@ -17,6 +17,7 @@ from sa_helpers.checkpoints.contents import W_AVG, Contents, Weights
 from sa_helpers.checkpoints.detecting import open_checkpoint, weights_file
 from sa_helpers.checkpoints.errors import CheckpointError
 from sa_helpers.checkpoints.file_parts import is_finite, sides
+from sa_helpers.checkpoints.places import find_model
 from sa_helpers.networks import (
     Discriminator,
     DiscriminatorConfig,
@@ -125,7 +126,8 @@ def load_model(
     Weights are in memory once.
 
     Args:
-        path: Of the file; of our own format with or without ending.
+        path: Of the file, of our own format with or without ending; or whatever `find_model` takes:
+            the folder of a finished run, the name of a shipped model.
         device: Where to put the networks; None means the CPU.
         parts: Which of `PARTS` to load, besides the generator.
         class_index: Class of a class-conditional model, from 0; the networks are those of this
@@ -144,7 +146,7 @@ def load_model(
     """
     if isinstance(parts, str) or not set(parts) <= set(PARTS):
         raise ValueError(f"parts is {parts}; expected some of {PARTS}.")
-    path = Path(path)
+    path = find_model(path)
     # Whoever opens a model within inference mode may train it, or another caller may, later on.
     with (
         torch.inference_mode(False),
@@ -177,7 +179,7 @@ def describe(path: str | Path, *, class_index: int | None = None) -> Description
     Raises:
         CheckpointError: As `load`, but for what is wrong with the numbers themselves.
     """
-    path = Path(path)
+    path = find_model(path)
     with _naming(path), open_checkpoint(path) as (read, _):
         is_folded = class_index is not None or not read.num_classes
         contents = for_class(read, class_index, path=path) if is_folded else read

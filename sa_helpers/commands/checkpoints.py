@@ -8,6 +8,8 @@ import torch
 from tyro.conf import DisallowNone, FlagCreatePairsOff, Positional, arg
 
 from sa_helpers import checkpoints
+from sa_helpers.checkpoints.exporting import why_unfit
+from sa_helpers.commands.options import Model
 
 Switch = FlagCreatePairsOff[bool]
 ClassIndex = Annotated[
@@ -19,7 +21,7 @@ Said = Annotated[str | None, DisallowNone]
 
 
 def describe(
-    source: Positional[Path],
+    source: Model,
     *,
     json_: Annotated[Switch, arg(name="json")] = False,
     class_index: ClassIndex = None,
@@ -31,7 +33,6 @@ def describe(
       sa-helpers describe downloaded.pkl
 
     Args:
-        source: A checkpoint.
         json_: Answer for programs.
     """
     description = checkpoints.describe(source, class_index=class_index)
@@ -39,25 +40,28 @@ def describe(
 
 
 def convert(
-    source: Positional[Path],
+    source: Model,
     target: Positional[Path],
     *,
     to: Literal["safetensors", "nvidia", "rosinality"] = "safetensors",
     half: Switch = False,
+    no_discriminator: Switch = False,
     parent: Annotated[Said, arg(help_behavior_hint="")] = None,
     kimg: Annotated[float | None, DisallowNone, arg(help_behavior_hint="")] = None,
     class_index: ClassIndex = None,
 ) -> None:
     """Write a checkpoint in another format.
 
-    Nothing that the file carries is ever run. For example:
+    Nothing that the file carries is ever run, and no bit is lost unless asked for. Models of ours
+    need no conversion: a run's folder opens as it is. For example:
       sa-helpers convert downloaded.pkl mine/dog --parent human --kimg 24
+      sa-helpers convert runs/faces faces.pt --to nvidia
 
     Args:
-        source: A checkpoint of any published format.
         target: What to write; for safetensors without ending.
         to: Format.
-        half: In float16, half the size.
+        half: In float16 at any rate; else only where that keeps every bit.
+        no_discriminator: Leave it out, half of the weights, which only training needs.
         parent: Name of the model that this one was fine-tuned from.
         kimg: How long it was fine-tuned, if known.
     """
@@ -65,9 +69,18 @@ def convert(
         source,
         target,
         layout=to,
-        dtype=torch.float16 if half else torch.float32,
+        dtype=torch.float16 if half else None,
+        has_discriminator=not no_discriminator,
         parent=parent,
         kimg=kimg,
         class_index=class_index,
     )
-    print(f"wrote {written}")
+    description = checkpoints.describe(written)
+    parts = ["generator", *(p for p in ("discriminator", "encoder") if getattr(description, p))]
+    dtype = description.settings.get("stored_dtype", "float32")
+    print(
+        f"wrote {written}: {description.num_bytes / 1e6:.1f} MB, {' and '.join(parts)} in {dtype}"
+    )
+    unfit = why_unfit(description.generator, layout=to) if to != "safetensors" else None
+    if unfit is not None:
+        print(f"note: {unfit} Only code that is told the feature maps one by one takes this file.")

@@ -64,7 +64,8 @@ def invert(
         report=say,
     )
     found.record.update(runtime.provenance(typed_command()), model_sha256=loaded.sha256)
-    say(f"stored: {FOUND_LATENTS.save(path, found)}")
+    if runtime.is_first():
+        say(f"stored: {FOUND_LATENTS.save(path, found)}")
 
 
 def train_encoder(

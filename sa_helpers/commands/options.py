@@ -1,9 +1,10 @@
 """Options that several verbs have."""
 
+from pathlib import Path
 from typing import Annotated
 
 import torch
-from tyro.conf import DisallowNone, arg
+from tyro.conf import DisallowNone, Positional, arg
 from tyro.constructors import PrimitiveConstructorSpec
 
 
@@ -24,8 +25,37 @@ _COUNT: PrimitiveConstructorSpec[int] = PrimitiveConstructorSpec(
 Count = Annotated[int, _COUNT]
 """A whole number from 1 on."""
 
+
+def _file(*endings: str) -> PrimitiveConstructorSpec[Path]:
+    """A path that is written to, whose ending is checked before anything is computed."""
+
+    def checked(words: list[str]) -> Path:
+        path = Path(words[0])
+        if path.suffix not in endings:
+            raise ValueError(f"{path} has to end in {' or '.join(endings)}")
+        return path
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="FILE",
+        instance_from_str=checked,
+        is_instance=lambda value: isinstance(value, Path),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+PictureFile = Annotated[Path, _file(".png", ".jpg")]
+VideoFile = Annotated[Path, _file(".mp4")]
+LatentsFile = Annotated[Path, _file(".npz")]
 NumThreads = Annotated[
     int | None, _COUNT, arg(help="CPU threads.", help_behavior_hint="(default: all)")
+]
+Model = Annotated[
+    Positional[str], arg(help="A shipped model such as human, the folder of a run, or a file.")
+]
+Models = Annotated[
+    Positional[tuple[str, ...]],
+    arg(metavar="MODEL [MODEL ...]", help="Shipped models such as human, run folders, or files."),
 ]
 Device = Annotated[
     str | None,

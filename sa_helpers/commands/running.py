@@ -7,11 +7,16 @@ their help. It is imported when it is called, so that the list of verbs comes at
 import contextlib
 import contextvars
 import difflib
+import functools
 import importlib
+import io
+import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 _MISUSED, _INTERRUPTED = 2, 130
 _MAX_ERROR = 2000  # letters
@@ -26,16 +31,24 @@ class Verb:
     Attributes:
         function: Where it is, as "module:name".
         summary: One sentence, with which its docstring begins.
+        is_shared: Whether several processes can share its work, as torchrun starts them.
     """
 
     function: str
     summary: str
+    is_shared: bool = False
 
-    def load(self) -> Callable[..., None]:
-        """Import it."""
-        module, _, name = self.function.partition(":")
-        function: Callable[..., None] = getattr(importlib.import_module(module), name)
-        return function
+    def load(self, words: Sequence[str]) -> Callable[..., None]:
+        """Import it, with the defaults of what is typed.
+
+        They come from a function beside it called `<name>_defaults`, if there is one, which takes
+        the words and returns arguments by name.
+        """
+        module_name, _, name = self.function.partition(":")
+        module = importlib.import_module(module_name)
+        function: Callable[..., None] = getattr(module, name)
+        defaults = getattr(module, f"{name}_defaults", None)
+        return functools.partial(function, **defaults(words)) if defaults else function
 
 
 def run_verb(
@@ -69,11 +82,12 @@ def run_verb(
         return _MISUSED
     token = _typed.set(shlex.join([*program.split(), *words]))
     try:
-        _call(verbs[words[0]], f"{program} {words[0]}", words[1:])
+        with _together(verbs[words[0]], words[0]):
+            _call(verbs[words[0]], f"{program} {words[0]}", words[1:])
     except REFUSALS as error:
         return refuse(error)
     except KeyboardInterrupt as stop:
-        print(f"interrupted; {str(stop) or 'the same command begins anew'}", file=sys.stderr)
+        _complain(f"interrupted; {str(stop) or 'the same command begins anew'}")
         return _INTERRUPTED
     finally:
         _typed.reset(token)
@@ -90,7 +104,45 @@ def _call(verb: Verb, program: str, words: Sequence[str]) -> None:
     import tyro  # which takes longer than the list of verbs
 
     config = (tyro.conf.PositionalMetavarFromFieldName,)
-    tyro.cli(verb.load(), prog=program, args=words, config=config)
+    function = verb.load(words)
+    if not {"-h", "--help"} & {*words}:
+        tyro.cli(function, prog=program, args=words, config=config)
+        return
+    with contextlib.redirect_stdout(_WithoutNone(sys.stdout)):
+        tyro.cli(function, prog=program, args=words, config=config)
+
+
+class _WithoutNone(io.TextIOBase):
+    """Leaves out of a help text that nothing is the default; tyro says so and cannot be told."""
+
+    _NOTHING = re.compile(r"\(default:(?: None)? ?\)")
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(self._NOTHING.sub(lambda m: " " * len(m[0]), text))
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+
+@contextlib.contextmanager
+def _together(verb: Verb, name: str) -> Iterator[None]:
+    """Join the processes that torchrun started; without it nothing happens, and quickly."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        yield
+        return
+    from sa_helpers import runtime
+
+    if runtime.num_launched() > 1 and not verb.is_shared:
+        raise ValueError(f"{name} runs in one process: call it without torchrun.")
+    with runtime.joined():
+        yield
 
 
 def typed_command() -> str:
@@ -105,14 +157,23 @@ def refuse(error: BaseException) -> int:
     """
     from sa_helpers.runtime import shown
 
-    text = shown(str(error) or type(error).__name__, max_length=_MAX_ERROR)
-    print(f"error: {text}", file=sys.stderr)
+    _complain(f"error: {shown(str(error) or type(error).__name__, max_length=_MAX_ERROR)}")
     return 1
+
+
+def _complain(line: str) -> None:
+    """Print a line; of several processes that stop for one reason, one does."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        from sa_helpers import runtime
+
+        if not runtime.is_first_to_say(line):
+            return
+    print(line, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
 def if_interrupted(sentence: str | Callable[[], str]) -> Iterator[None]:
-    """Let Ctrl-C end the command with a sentence.
+    """Let Ctrl-C, or the loss of another process, end the command with a sentence.
 
     Args:
         sentence: What the same command will do; a function is asked after the interruption.
@@ -123,8 +184,18 @@ def if_interrupted(sentence: str | Callable[[], str]) -> Iterator[None]:
         if stop.args:  # what was interrupted inside has said more already
             raise
         raise KeyboardInterrupt(sentence if isinstance(sentence, str) else sentence()) from None
+    except ConnectionError as lost:
+        from sa_helpers.runtime import ProcessLostError
+
+        if not isinstance(lost, ProcessLostError):
+            raise
+        said = sentence if isinstance(sentence, str) else sentence()
+        raise ProcessLostError(f"{lost}; {said}") from lost
 
 
 def say(line: object) -> None:
-    """Print a line of progress at once, also into a pipe or a file."""
-    print(line, flush=True)
+    """Print a line of progress at once, also into a pipe or a file; the first process does."""
+    from sa_helpers.runtime import is_first
+
+    if is_first():
+        print(line, flush=True)

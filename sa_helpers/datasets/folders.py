@@ -13,6 +13,7 @@ import numpy as np
 from sa_helpers import images, runtime
 from sa_helpers.datasets.stored_images import Notes, stored_images
 from sa_helpers.datasets.training_images import TrainingImages
+from sa_helpers.images import Fit
 from sa_helpers.runtime import shown
 
 _NUM_NAMED = 20  # files that are left out, in logs, records and summaries; the rest is counted
@@ -143,15 +144,23 @@ def folder_images(
     folder: Path,
     *,
     img_resolution: int,
+    fit: Fit = "crop",
     max_pixels: int = images.MAX_PIXELS,
     cache_dir: Path | None = None,
 ) -> TrainingImages:
-    """Read every image below `folder`, cut to a centred square and resized.
+    """Read every image below `folder`, made square and resized.
 
     PNG, JPEG, WebP and TIFF of any size and shape, told by their content, not by their names; see
     `images.read_image`. A linked folder is followed once, and of equal files the first is used.
     What cannot be read is named in a warning of the log and, with all else that is not used, in
     `left_out`. Hidden files and texts such as a licence are passed over.
+
+    Args:
+        folder: Looked through with all folders in it.
+        img_resolution: Side in pixels.
+        fit: How they become squares: "crop" cuts a centred one out, "pad" puts white beside them.
+        max_pixels: What has more pixels is left out.
+        cache_dir: Where the images are kept; None is the usual place.
 
     Raises:
         FileNotFoundError: No such folder, or no readable image in it.
@@ -163,11 +172,14 @@ def folder_images(
         "kind": "folder",
         "files": content.digests,
         "img_resolution": img_resolution,
+        "fit": fit,
         "max_pixels": max_pixels,
     }
     array, notes = stored_images(
         key,
-        lambda notes: _prepared(content, notes, img_resolution, max_pixels),
+        lambda notes: _prepared(
+            content, notes, img_resolution=img_resolution, fit=fit, max_pixels=max_pixels
+        ),
         img_resolution=img_resolution,
         max_images=len(content.images),
         folder=cache_dir,
@@ -181,19 +193,19 @@ def folder_images(
         "img_resolution": img_resolution,
         "sha256": notes["sha256"],
     }
-    return TrainingImages(array, description, left_out, _origin(content, left_out, len(array)))
+    return TrainingImages(
+        array, description, left_out, _origin(content, left_out, len(array), fit=fit)
+    )
 
 
-def _prepared(
-    content: FolderContent, notes: Notes, img_resolution: int, max_pixels: int
-) -> Iterator[np.ndarray]:
+def _prepared(content: FolderContent, notes: Notes, **options: Any) -> Iterator[np.ndarray]:
     """Read the images one by one, and note why some cannot be read."""
     unread: dict[str, str] = {}
     notes["unread"] = unread
     paths = runtime.progress(content.images, desc=f"reading {shown(content.folder.name)}")
     for index, path in enumerate(paths):
         try:
-            array = images.read_image(path, img_resolution=img_resolution, max_pixels=max_pixels)
+            array = images.read_image(path, **options)
         except (OSError, ValueError) as error:
             unread[str(index)] = str(error).replace(f"'{shown(path)}'", "it")
         else:
@@ -214,9 +226,12 @@ def _warn(left_out: Mapping[str, str]) -> None:
         logger.warning("left out %d more", len(left_out) - _NUM_NAMED)
 
 
-def _origin(content: FolderContent, left_out: Mapping[str, str], num_images: int) -> dict[str, Any]:
+def _origin(
+    content: FolderContent, left_out: Mapping[str, str], num_images: int, *, fit: Fit
+) -> dict[str, Any]:
     return {
         "name": shown(content.folder.absolute().name),
+        "fit": fit,
         "files": {
             "found": num_images + len(left_out) + len(content.others),
             "used": num_images,

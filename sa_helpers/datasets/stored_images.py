@@ -18,7 +18,7 @@ from sa_helpers import runtime
 
 Images = UInt8[ndarray, "num_images size size 3"]
 Notes = dict[str, Any]
-_BLOCK_IMAGES = 256
+_BLOCK_IMAGES, _BLOCK_BYTES = 256, 2**26
 
 
 def stored_images(
@@ -85,7 +85,8 @@ def _read(path: Path) -> tuple[Images, Notes]:
     return array, notes
 
 
-def blocks(array: ndarray) -> Iterator[ndarray]:
+def blocks(array: Any) -> Iterator[ndarray]:
     """Go through images a few at a time, to bound the memory."""
-    for start in range(0, len(array), _BLOCK_IMAGES):
-        yield array[start : start + _BLOCK_IMAGES]
+    step = max(1, min(_BLOCK_IMAGES, _BLOCK_BYTES // int(np.prod(array.shape[1:]))))
+    for start in range(0, len(array), step):
+        yield np.asarray(array[start : start + step])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
 from sa_helpers import images
@@ -19,13 +19,14 @@ class TrainingImages:
     """A set of square images of one size, with a description that goes into the run record.
 
     Args:
-        array: The images, channels last, possibly mapped from disk.
+        array: The images, bytes [num_images, size, size, 3], possibly mapped from disk, or what
+            decodes them when they are asked for (`archives.ZippedImages`).
         description: What they are; two sets with equal descriptions hold equal images.
         left_out: What of the folder is not used, with the reason of each.
         origin: Where they were found, for the record; it may differ where the images are equal.
     """
 
-    array: UInt8[np.ndarray, "num_images size size 3"]
+    array: Any  # UInt8[np.ndarray, "num_images size size 3"], or what stands for it
     description: dict[str, Any]
     left_out: Mapping[str, str] = field(default_factory=dict)
     origin: Mapping[str, Any] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class TrainingImages:
         return (
             f"{files['found']} files found: {files['used']} images used, {files['left_out']} left "
             f"out, {files['texts']} texts; {files['hidden']} hidden files or folders not looked at"
+            + (f"; {labels}" if (labels := self.origin.get("labels", "none")) != "none" else "")
         )
 
     @property
@@ -83,24 +85,39 @@ class TrainingImages:
         return digest.hexdigest()
 
     def batch(
-        self, step: int, *, batch_size: int, seed: int, is_mirrored: bool
+        self,
+        step: int,
+        *,
+        batch_size: int,
+        seed: int,
+        is_mirrored: bool,
+        rows: Sequence[int] | None = None,
     ) -> Float[Tensor, "batch 3 size size"]:
         """The images of one training step; equal arguments give equal images.
 
         Every image is shown once before any is shown again, in an order that depends on `seed`
         and on the number of the pass.
+
+        Args:
+            step: Number of the step, from 0.
+            batch_size: Images of the whole step.
+            seed: Of order and mirroring.
+            is_mirrored: Whether images are flipped with probability one half.
+            rows: Positions in the batch, where only some of its images are wanted.
         """
-        first = step * batch_size
-        positions = np.arange(first, first + batch_size)
+        chosen_rows = np.arange(batch_size) if rows is None else np.asarray(rows)
+        positions = step * batch_size + chosen_rows
         passes, offsets = np.divmod(positions, len(self))
         order = {int(p): _permutation(len(self), seed=seed, epoch=int(p)) for p in set(passes)}
         indices = [order[int(p)][o] for p, o in zip(passes, offsets, strict=True)]
         chosen = np.stack([self.array[i] for i in indices])
         if is_mirrored:
             is_flipped = np.random.default_rng([seed, step, 1]).random(batch_size) < 0.5
+            is_flipped = is_flipped[chosen_rows]
             chosen[is_flipped] = chosen[is_flipped, :, ::-1]
         return images.from_uint8(chosen)
 
 
+@functools.lru_cache(maxsize=2)  # of a million images it takes a part of a step
 def _permutation(num_images: int, *, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch, 0]).permutation(num_images)

@@ -17,7 +17,7 @@ from torch import Tensor
 from sa_helpers.editing.directions import Direction, edit_channel
 from sa_helpers.editing.scales import ScaledDirection
 from sa_helpers.networks import Generator, Styles
-from sa_helpers.recognition import AttributeNetwork
+from sa_helpers.recognition import AttributeReader
 from sa_helpers.runtime import in_batches
 
 Edit = Callable[[Generator, Float[Tensor, "samples num_ws w_dim"], float], Styles]
@@ -94,7 +94,7 @@ def factor_changes(
     generator: Generator,
     w_plus: Float[Tensor, "samples num_ws w_dim"],
     edit: Edit,
-    attributes: AttributeNetwork,
+    attributes: AttributeReader,
     *,
     amount: float,
 ) -> dict[str, Float[ndarray, " samples"]]:
@@ -118,7 +118,7 @@ def factor_changes(
 
 
 def standardise(
-    changes: dict[str, Float[ndarray, " samples"]], attributes: AttributeNetwork
+    changes: dict[str, Float[ndarray, " samples"]], attributes: AttributeReader
 ) -> dict[str, Float[ndarray, " samples"]]:
     """Changes in standard deviations that the factors have in the domain; probabilities stay."""
     return {name: values / attributes.coding.field(name).std for name, values in changes.items()}

@@ -20,7 +20,7 @@ from sa_helpers.editing.directions import Direction, fit_regression
 from sa_helpers.images import resize
 from sa_helpers.latents import images_from_w_plus, w_plus_from_seeds, z_from_seeds
 from sa_helpers.networks import Generator
-from sa_helpers.recognition import IMG_RESOLUTION, AttributeNetwork, Segmenter
+from sa_helpers.recognition import AttributeReader, RegionReader
 from sa_helpers.seeds import Drawn, first_seeds
 
 FACTORS = (
@@ -125,8 +125,8 @@ class _Observer:
     def __init__(
         self,
         parent: Generator,
-        attributes: AttributeNetwork,
-        segmenter: Segmenter,
+        attributes: AttributeReader,
+        segmenter: RegionReader,
         *,
         labelled_seeds: Sequence[int],
         measured_seeds: Sequence[int],
@@ -152,7 +152,7 @@ class _Observer:
 
     def _areas(self, images: Tensor) -> Float[ndarray, "samples regions"]:
         """Share of each picture that each region covers."""
-        masks = self.segmenter.segment(resize(images, img_resolution=IMG_RESOLUTION))
+        masks = self.segmenter.segment(resize(images, img_resolution=self.segmenter.img_resolution))
         regions = range(len(self.segmenter.regions))
         return np.stack([(masks == region).mean(axis=(1, 2)) for region in regions], axis=1)
 
@@ -160,8 +160,8 @@ class _Observer:
 @torch.inference_mode()
 def measure_scales(
     parent: Generator,
-    attributes: AttributeNetwork,
-    segmenter: Segmenter,
+    attributes: AttributeReader,
+    segmenter: RegionReader,
     factors: Sequence[str],
     *,
     labelled_seeds: Sequence[int] = LABELLED_SEEDS,

@@ -17,6 +17,15 @@ file = "toon.pkl"
 parent = "ffhq"              # what it was fine-tuned from
 kimg = 32                    # for how long; may be left out
 notes = "..."
+
+[models.faces]
+file = "../runs/faces"       # or a path from here: of a file, or of the folder of a run, with its
+                             # record and snapshots
+[models.human]
+file = "human"               # or the name of a model that comes with the package
+
+Published networks that read the images are listed beside them, as
+`sa_helpers.family.listed_readers` describes.
 """
 
 import re
@@ -25,6 +34,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sa_helpers.family.listed_readers import ReadersEntry, parse_readers
 from sa_helpers.family.records import is_amount, is_mere_name
 from sa_helpers.runtime import read_toml, shown
 
@@ -34,6 +44,7 @@ _WORDS = re.compile(r".{1,2000}", re.DOTALL)
 _PATTERNS = {
     "url": re.compile(r"https?://[\x21-\x7e]{1,2000}", re.IGNORECASE),
     "drive_id": re.compile(r"[\w-]{1,200}", re.ASCII),
+    "file": re.compile(r"[^\0-\x1f]{1,1000}"),
     "page": _WORDS,
     "licence": _WORDS,
     "notes": _WORDS,
@@ -47,7 +58,7 @@ class Source:
     """Where a listed model comes from.
 
     Attributes:
-        file: Its name on the disk.
+        file: Its path on the disk, from the folder of the `family.toml`, or a shipped model's name.
         url: Where to download it; None where that is not possible.
         page: Where people find it.
         licence: Under which terms.
@@ -78,6 +89,7 @@ class Listing:
         distant: The other one.
         sources: Model to where it comes from.
         records: Model to what is known of it, in the form of the records of our own format.
+        readers: Name of a group of readers to what they are.
     """
 
     parent: str | None = None
@@ -85,6 +97,7 @@ class Listing:
     distant: str | None = None
     sources: Mapping[str, Source] = field(default_factory=dict)
     records: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    readers: Mapping[str, ReadersEntry] = field(default_factory=dict)
 
 
 def read_listing(path: Path) -> Listing:
@@ -100,16 +113,17 @@ def read_listing(path: Path) -> Listing:
     except ValueError as error:
         raise ValueError(f"{error} {_HELP}") from error
     models = content.pop("models", {})
+    readers = parse_readers(content.pop("readers", {}), place=f"'{shown(path)}'")
     wrong = sorted(key for key, value in content.items() if not _is_role(key, value))
     if wrong or not isinstance(models, dict):
         raise ValueError(
             f"'{shown(path)}' has unknown or wrong entries {_some(wrong or ['models'])}; expected "
-            "the names of models as parent, near, distant, and a table [models.<name>] for each "
-            "model."
+            "the names of models as parent, near, distant, a table [models.<name>] for each model, "
+            "and tables [readers.<name>]."
         )
     sources = {name: _source(name, entry, path) for name, entry in models.items()}
     records = {name: _record(entry) for name, entry in models.items()}
-    return Listing(**content, sources=sources, records=records)
+    return Listing(**content, sources=sources, records=records, readers=readers)
 
 
 def _is_role(key: str, value: object) -> bool:
@@ -128,6 +142,11 @@ def _source(name: str, entry: object, path: Path) -> Source:
         raise ValueError(f"There are wrong entries in {place}: {values}. {_HELP}")
     if "file" not in entry:
         raise ValueError(f"There is no file named in {place}. {_HELP}")
+    if {"url", "drive_id", "page"} & entry.keys() and not is_mere_name(entry["file"]):
+        raise ValueError(
+            f"There is a path, {shown(entry['file'], max_length=80)}, as the file of {place}; what "
+            f"is downloaded goes into the cache under a mere name. {_HELP}"
+        )
     drive_id = entry.get("drive_id")
     return Source(
         file=entry["file"],
@@ -144,7 +163,7 @@ def _is_right(key: str, value: object) -> bool:
         return type(value) is int and value > 0
     if key == "kimg":
         return is_amount(value) and value != 0
-    if key in ("file", "parent"):
+    if key == "parent":
         return is_mere_name(value)
     pattern = _PATTERNS.get(key)
     return pattern is not None and isinstance(value, str) and bool(pattern.fullmatch(value))

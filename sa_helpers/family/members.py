@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sa_helpers import checkpoints
 from sa_helpers.checkpoints import CheckpointError, Description, Kind, LoadedModel
 from sa_helpers.checkpoints.own_format import model_files
+from sa_helpers.family.listed_readers import ReadersEntry
 from sa_helpers.family.listing import Source
 from sa_helpers.family.opened import opened
 from sa_helpers.networks import Discriminator, Encoder, Generator
@@ -39,9 +40,11 @@ class Member:
         name: Of the model.
         record: What is known of it: domain, settings, kimg, versions, curves.
         path: Of its file, there or not; of our own format without ending.
-        folder: Of the family.
+        folder: Of what lies beside it, usually of the family.
         source: Where a listed model comes from.
+        snapshots_folder: Of those of its training; None where it is the one that the record names.
         relatives: All models of the family by name, this one among them.
+        listed_readers: What reads its images, where a `family.toml` says so.
     """
 
     name: str
@@ -49,7 +52,9 @@ class Member:
     path: Path
     folder: Path
     source: Source | None = None
+    snapshots_folder: Path | None = None
     relatives: Mapping[str, "Member"] = field(default_factory=dict)
+    listed_readers: ReadersEntry | None = None
 
     def __str__(self) -> str:
         """Return the name."""
@@ -78,7 +83,7 @@ class Member:
             raise ValueError(
                 f'"{self.name}" of the family "{self._family}" was not trained on a domain of the '
                 "clay world, so there is no ground truth to read. Choose a model of the clay "
-                "family."
+                "family, or list readers in its family.toml."
             )
         return str(data["domain"])
 
@@ -145,11 +150,16 @@ class Member:
         """Networks that read the images of the model, where the family has them.
 
         Raises:
-            ValueError: It is of no domain of the clay world.
+            ValueError: It is of no domain of the clay world, and no readers are listed for it.
         """
-        from sa_helpers.family.readers import Readers
+        from sa_helpers.family.readers import ClayReaders, ListedReaders
 
-        return Readers(self.folder, self.domain)
+        if self.listed_readers is not None:
+            return ListedReaders(self, self.listed_readers)
+        # They belong to domains, so a run may use those of its parent's family.
+        lenders = (member for member in (self, self.parent) if member is not None)
+        folders = [m.folder for m in lenders if (m.folder / "readers").is_dir()]
+        return ClayReaders(next(iter(folders), self.folder), self.domain)
 
     @property
     def survey(self) -> "sa_helpers.channels.survey.ChannelSurvey":
@@ -250,8 +260,9 @@ class Member:
             CheckpointError: The name of one does not tell its kimg.
         """
         end_kimg = float(self.record.get("kimg") or "inf")
-        folder = self.record.get("snapshots", self.name)
-        files = (self.folder / "snapshots" / folder).glob(f"*{_SNAPSHOT}") if folder else ()
+        named = self.record.get("snapshots", self.name)
+        folder = self.snapshots_folder or (self.folder / "snapshots" / named if named else None)
+        files = folder.glob(f"*{_SNAPSHOT}") if folder else ()
         kept = sorted((_kimg_of(file), file) for file in files)
         return [(kimg, file) for kimg, file in kept if 0 < kimg < end_kimg]
 

@@ -1,12 +1,13 @@
 """Survey the channels and measure the directions of a family, and keep what was found there."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
 from sa_helpers.channels.survey import SURVEYS, ChannelSurvey, survey_channels, with_record
 from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.checkpoints.places import SHIPPED_MODELS
 from sa_helpers.editing.scales import (
-    FACTORS,
     LABELLED_SEEDS,
     MEASURED_SEEDS,
     MIN_FOLLOWING,
@@ -19,8 +20,8 @@ from sa_helpers.editing.scales import (
 )
 from sa_helpers.editing.scales import TRUNCATION_PSI as SCALES_PSI
 from sa_helpers.family import Family, Member
-from sa_helpers.recognition import AttributeNetwork
-from sa_helpers.runtime import provenance
+from sa_helpers.recognition import AttributeReader
+from sa_helpers.runtime import from_first, is_first, provenance, wait_for_all
 
 TRUNCATION_PSI = 0.7
 
@@ -51,7 +52,7 @@ def survey_model(models: Family, name: str, seeds: Sequence[int]) -> ChannelSurv
 def survey_family(
     models: Family, names: Sequence[str], num_images: int, *, is_second: bool = False
 ) -> list[Path]:
-    """Survey models and write what was found, except where it is up to date.
+    """Survey models and write what was found, except where it is up to date or comes shipped.
 
     Args:
         models: See `survey_model`.
@@ -67,11 +68,14 @@ def survey_family(
     for name in names:
         member = models[name]
         path = member.second_survey_path if is_second else member.survey_path
-        if not _is_current(member, path, seeds):
+        is_lent = _is_lent(models, member) and path.is_file()
+        if not is_lent and not from_first(functools.partial(_is_current, member, path, seeds)):
             option = " --second" if is_second else ""
             command = f"sa-helpers survey {models.name} {name} --num-images {num_images}{option}"
             survey = with_record(survey_model(models, name, seeds), **provenance(command))
-            SURVEYS.save(path, survey)
+            if is_first():
+                SURVEYS.save(path, survey)
+            wait_for_all()
         paths.append(path)
     return paths
 
@@ -87,9 +91,12 @@ def scale_family(models: Family) -> Path:
         CheckpointError: A reader is damaged.
     """
     parent = models.parent
+    if _is_lent(models, parent) and parent.scales_path.is_file():
+        return parent.scales_path
     readers = parent.readers
-    factors = [factor for factor in FACTORS if factor in readers.well_read()]
-    found = measure_scales(parent.generator, readers.attributes, readers.segmenter, factors)
+    found = measure_scales(
+        parent.generator, readers.attributes, readers.segmenter, readers.movable()
+    )
     record = {
         "model": parent.name,
         "model_sha256": parent.sha256,
@@ -105,7 +112,13 @@ def scale_family(models: Family) -> Path:
     return SCALES.save(parent.scales_path, Scales(found, record))
 
 
-def _attributes(member: Member) -> AttributeNetwork | None:
+def _is_lent(models: Family, member: Member) -> bool:
+    """Whether it is a shipped model, in a family of somebody's, with what ships beside it."""
+    folder = member.folder.resolve()
+    return folder.parent == SHIPPED_MODELS.resolve() and folder != models.folder.resolve()
+
+
+def _attributes(member: Member) -> AttributeReader | None:
     readers = member.readers
     return readers.attributes if readers.can_read_factors else None
 

@@ -8,7 +8,9 @@ from sa_helpers.finetuning.children import (
     finetune,
     train_until,
 )
+from sa_helpers.finetuning.curves import tensorboard_curves
 from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
+from sa_helpers.finetuning.presets import PRESETS
 from sa_helpers.finetuning.resizing import grow, shrink, widen
 from sa_helpers.finetuning.run import Progress, Run
 from sa_helpers.finetuning.sampling import sample_sheet
@@ -18,6 +20,7 @@ from sa_helpers.finetuning.training import ImageChoice, Start, Training
 
 __all__ = [
     "CLAY_CHANNELS",
+    "PRESETS",
     "Evaluation",
     "ImageChoice",
     "Progress",
@@ -36,6 +39,7 @@ __all__ = [
     "new_networks",
     "sample_sheet",
     "shrink",
+    "tensorboard_curves",
     "train_until",
     "widen",
 ]

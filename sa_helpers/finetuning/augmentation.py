@@ -11,24 +11,58 @@ Appendix B and Section 3.
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 
-def augment(
-    images: Float[Tensor, "batch 3 height width"],
-    *,
-    probability: float,
-    rng: torch.Generator,
-) -> Float[Tensor, "batch 3 height width"]:
-    """Transform each image at random; differentiable once with respect to the images.
+@dataclass(frozen=True)
+class Transforms:
+    """What happens to each image of a batch; nothing at all where there are no matrices.
+
+    Attributes:
+        geometry: Output-to-input maps in the normalised coordinates of `affine_grid`.
+        colours: Affine maps of RGB in [-1, 1].
+    """
+
+    geometry: Float[Tensor, "batch 3 3"] | None = None
+    colours: Float[Tensor, "batch 4 4"] | None = None
+
+    def of(self, rows: Int64[Tensor, " rows"]) -> "Transforms":
+        """Those of some images of the batch."""
+        if self.geometry is None or self.colours is None:
+            return self
+        return Transforms(self.geometry[rows], self.colours[rows])
+
+    def apply(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch 3 height width"]:
+        """Transform each image by its own; differentiable once with respect to the images."""
+        if self.geometry is None or self.colours is None:
+            return images
+        geometry, colours = self.geometry.to(images), self.colours.to(images)
+        grid = F.affine_grid(geometry[:, :2], list(images.shape), align_corners=False)
+        warped = F.grid_sample(
+            images, grid, mode="bicubic", padding_mode="reflection", align_corners=False
+        )
+        flat = warped.reshape(len(images), 3, -1)
+        recoloured = colours[:, :3, :3] @ flat + colours[:, :3, 3:]
+        return recoloured.reshape(images.shape)
+
+
+def draw_transforms(
+    batch_size: int, *, img_resolution: int, probability: float, rng: torch.Generator
+) -> Transforms:
+    """Draw what `augment` does to square images.
 
     Args:
-        probability: Chance of each single transform, 0 to 1; 0 returns the images unchanged.
-        rng: Source of every random draw, a CPU generator.
+        batch_size: Of all images together, however they are divided later.
+        img_resolution: Their side in pixels.
+        probability: Chance of each single transform, 0 to 1; 0 draws nothing.
+        rng: A CPU generator.
 
     Raises:
         ValueError: `probability` outside [0, 1].
@@ -36,18 +70,28 @@ def augment(
     if not 0 <= probability <= 1:
         raise ValueError(f"probability is {probability}, but it has to lie between 0 and 1.")
     if probability == 0:
-        return images
-    batch_size, _, height, width = images.shape
+        return Transforms()
     draw = _Draws(batch_size, probability=probability, rng=rng)
-    geometry = _geometry_matrix(draw, height=height, width=width).to(images)
-    colours = _colour_matrix(draw).to(images)
-    grid = F.affine_grid(geometry[:, :2], list(images.shape), align_corners=False)
-    warped = F.grid_sample(
-        images, grid, mode="bicubic", padding_mode="reflection", align_corners=False
-    )
-    flat = warped.reshape(batch_size, 3, -1)
-    recoloured = colours[:, :3, :3] @ flat + colours[:, :3, 3:]
-    return recoloured.reshape(images.shape)
+    geometry = _geometry_matrix(draw, side=img_resolution)
+    return Transforms(geometry, _colour_matrix(draw))
+
+
+def augment(
+    images: Float[Tensor, "batch 3 side side"], *, probability: float, rng: torch.Generator
+) -> Float[Tensor, "batch 3 side side"]:
+    """Transform each image at random; differentiable once with respect to the images.
+
+    Args:
+        images: Square.
+        probability: Chance of each single transform, 0 to 1; 0 returns the images unchanged.
+        rng: Source of every random draw, a CPU generator.
+
+    Raises:
+        ValueError: `probability` outside [0, 1].
+    """
+    count, side = len(images), images.shape[-1]
+    transforms = draw_transforms(count, img_resolution=side, probability=probability, rng=rng)
+    return transforms.apply(images)
 
 
 def adjust_probability(
@@ -88,7 +132,7 @@ class _Draws:
         return torch.where(chosen, value, torch.full_like(value, neutral))
 
 
-def _geometry_matrix(draw: _Draws, *, height: int, width: int) -> Tensor:
+def _geometry_matrix(draw: _Draws, *, side: int) -> Tensor:
     """Output-to-input map in the normalised coordinates of `affine_grid`, [batch, 3, 3].
 
     Shifts are drawn for each axis on its own, where ADA draws one chance for both.
@@ -99,7 +143,7 @@ def _geometry_matrix(draw: _Draws, *, height: int, width: int) -> Tensor:
     shift_x, shift_y = (draw.uniform(-0.125, 0.125, neutral=0.0) for _ in range(2))
     # Whole pixels, as blitting means; two units of normalised coordinates span the image.
     matrix = matrix @ _shift(
-        torch.round(shift_x * width) * 2 / width, torch.round(shift_y * height) * 2 / height
+        torch.round(shift_x * side) * 2 / side, torch.round(shift_y * side) * 2 / side
     )
     zoom = torch.exp2(draw.normal(0.2))
     matrix = matrix @ _scale(zoom, zoom)

@@ -6,7 +6,7 @@ can be expected to pass. They are compared at full size, where finish counts as 
 coarsely, where content counts alone, and factor by factor, as a reader of the domain reads them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from sa_helpers import clay, images, metrics
 from sa_helpers.latents import images_from_seeds
 from sa_helpers.networks import Generator
 from sa_helpers.recognition import AttributeNetwork
+from sa_helpers.runtime import share_out
 from sa_helpers.seeds import Drawn, Rendered, first_seeds
 
 NETWORK = "efficientnet-lite0"
@@ -55,7 +56,7 @@ def measure_quality(
     num_images: int = 2000,
     reader: AttributeNetwork | None = None,
 ) -> dict[str, Any]:
-    """Compare a generator of a clay domain with that domain.
+    """Compare a generator of a clay domain with that domain; processes share the images.
 
     Args:
         generator: To judge; without truncation and without noise that differs between images.
@@ -74,12 +75,20 @@ def measure_quality(
     """
     resolution = generator.config.img_resolution
     sizes = (resolution, *(r for r in COARSE_RESOLUTIONS if r < resolution))
+
+    def rendered(seeds: range) -> Tensor:
+        batch = images.from_uint8(clay.render(domain, seeds).images)
+        return images.resize(batch, img_resolution=resolution)
+
+    def drawn(seeds: range) -> Tensor:
+        return images_from_seeds(generator, seeds, truncation_psi=1.0)
+
     held_out, trained_on, generated = (
-        _look_at(batches, resolutions=sizes, reader=reader)
-        for batches in (
-            _rendered(domain, first_seeds(Rendered.HELD_OUT, num_images), resolution),
-            _rendered(domain, range(first_seed, first_seed + num_images), resolution),
-            _generated(generator, num_images),
+        _look_at(make, seeds, resolutions=sizes, reader=reader)
+        for make, seeds in (
+            (rendered, first_seeds(Rendered.HELD_OUT, num_images)),
+            (rendered, range(first_seed, first_seed + num_images)),
+            (drawn, first_seeds(Drawn.JUDGED, num_images)),
         )
     )
     full = [look.features[resolution] for look in (held_out, trained_on, generated)]
@@ -161,38 +170,35 @@ def _correlation(x: ndarray, y: ndarray) -> float:
 
 
 def _look_at(
-    batches: Iterator[Tensor], *, resolutions: Sequence[int], reader: AttributeNetwork | None
+    make: Callable[[range], Tensor],
+    seeds: range,
+    *,
+    resolutions: Sequence[int],
+    reader: AttributeNetwork | None,
 ) -> _Look:
-    """Look at every batch once: at each resolution, and with the reader both ways round."""
-    features: dict[int, list[Features]] = {r: [] for r in resolutions}
-    read: list[dict[str, ndarray]] = []
-    mirrored: list[dict[str, ndarray]] = []
-    for batch in batches:
-        for resolution, found in features.items():
-            small = images.resize(batch, img_resolution=resolution)
-            found.append(metrics.extract_features(small, network=NETWORK))
-        if reader is not None:
-            read.append(reader.read(batch))
-            mirrored.append(reader.read(batch.flip(-1)))
-    joined = {r: np.concatenate(found) for r, found in features.items()}
-    return _Look(joined, _joined(read), _joined(mirrored))
+    """Look at every image once: at each resolution, and with the reader both ways round."""
+
+    def look(chunk: range) -> _Look:
+        batch = make(chunk)
+        small = {r: images.resize(batch, img_resolution=r) for r in resolutions}
+        return _Look(
+            {r: metrics.extract_features(found, network=NETWORK) for r, found in small.items()},
+            reader.read(batch) if reader is not None else {},
+            reader.read(batch.flip(-1)) if reader is not None else {},
+        )
+
+    chunks = [seeds[i : i + _CHUNK] for i in range(0, len(seeds), _CHUNK)]
+    looks = share_out(chunks, look)
+    return _Look(
+        {r: np.concatenate([look.features[r] for look in looks]) for r in resolutions},
+        _joined([look.read for look in looks]),
+        _joined([look.mirrored for look in looks]),
+    )
 
 
 def _joined(batches: Sequence[dict[str, ndarray]]) -> dict[str, ndarray]:
     names = batches[0] if batches else ()
     return {name: np.concatenate([batch[name] for batch in batches]) for name in names}
-
-
-def _rendered(domain: str, seeds: range, resolution: int) -> Iterator[Tensor]:
-    for start in range(0, len(seeds), _CHUNK):
-        batch = images.from_uint8(clay.render(domain, seeds[start : start + _CHUNK]).images)
-        yield images.resize(batch, img_resolution=resolution)
-
-
-def _generated(generator: Generator, count: int) -> Iterator[Tensor]:
-    seeds = first_seeds(Drawn.JUDGED, count)
-    for start in range(0, count, _CHUNK):
-        yield images_from_seeds(generator, seeds[start : start + _CHUNK], truncation_psi=1.0)
 
 
 def _to_held_out(

@@ -4,14 +4,17 @@ state.pt              everything needed to continue exactly, replaced atomically
 record.json           settings, data, versions, command and curves so far
 sheets/<kimg>.jpg     100 uncurated samples
 snapshots/<kimg>.*    the averaged generator at the kimg that the settings name
+best.*                the pair of networks at the smallest distance so far
 model.*               the finished pair of networks
+
+Several processes may drive one run, see `runtime.joined`; the first of them writes.
 """
 
 import functools
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +23,7 @@ import numpy as np
 
 from sa_helpers import checkpoints, images, metrics, runtime
 from sa_helpers.datasets import TrainingImages
+from sa_helpers.finetuning.health import warnings_of
 from sa_helpers.finetuning.parts import with_plain_weights
 from sa_helpers.finetuning.sampling import sample_sheet
 from sa_helpers.finetuning.settings import TrainingSettings
@@ -30,6 +34,7 @@ from sa_helpers.seeds import Drawn, first_seeds
 FEATURE_NETWORK = "efficientnet-lite0"
 _TICK_KIMG = 1.0
 _EVALUATION_CHUNK = 50
+_NUM_NEIGHBORS = 5
 # What a run may change when it continues, because no weight depends on it.
 _OUTER_SETTINGS = ("total_kimg", "snapshot_kimg", "evaluation_kimg", "state_kimg")
 # What makes a parent: not its name or place, nor how long it took.
@@ -48,6 +53,7 @@ class Progress:
         values: Of what was trained a row of the record's `losses`, of what was measured one of its
             distances.
         left_sec: How long the rest will take, as far as that is known.
+        warnings: What goes wrong since then, a sentence each.
     """
 
     event: Literal["resumed", "trained", "measured", "finished"]
@@ -55,6 +61,7 @@ class Progress:
     total_kimg: float
     values: Mapping[str, float]
     left_sec: float | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Run:
@@ -89,10 +96,14 @@ class Run:
         self.distances: list[dict[str, float]] = []
         self.train_sec = 0.0
         self._ticks, self._started = _Averages(), 0.0
-        folder.mkdir(parents=True, exist_ok=True)
-        runtime.remove_abandoned(folder, is_recursive=True)
+        if runtime.is_first():
+            folder.mkdir(parents=True, exist_ok=True)
+            runtime.remove_abandoned(folder, is_recursive=True)
+        runtime.wait_for_all()
         if self._state_path.exists():
             self._load_state()
+        self._require_agreement()
+        self._num_warned = len(self.warnings)
 
     def train(self) -> Path:
         """Train to the end and return the path of the finished model.
@@ -101,7 +112,7 @@ class Run:
         is, its record included.
         """
         settings = self.trainer.settings
-        if self._is_finished():
+        if runtime.from_first(self._is_finished):
             self._tell("finished")
             return self.folder / "model.safetensors"
         if not self.distances:
@@ -119,7 +130,15 @@ class Run:
             if is_last or _passes(before, self._kimg, settings.state_kimg):
                 self._pause_for(self._save_state)
         self._save_record()  # a stop after the last state may have left an older one
-        return self._save_model()
+        if runtime.is_first():
+            self._save_model("model")
+        runtime.wait_for_all()
+        return self.folder / "model.safetensors"
+
+    @property
+    def warnings(self) -> list[dict[str, float | str]]:
+        """What went wrong so far, see `health.warnings_of`."""
+        return warnings_of(self.losses, self.distances)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -131,10 +150,14 @@ class Run:
             "settings": trainer.settings.to_dict(),
             "dtype": str(trainer.dtype).removeprefix("torch."),
             "device": trainer.device.type,
+            "num_processes": runtime.num_processes(),
+            "num_rounds": trainer.num_rounds,
+            "num_low_blocks": trainer.num_low_blocks,
             "versions": runtime.versions(),
             "kimg": self._kimg,
             "train_sec": round(self.train_sec, 3),
             "losses": self.losses,
+            "warnings": self.warnings,
             "distance": {
                 "name": f"Fréchet distance, {metrics.describe(FEATURE_NETWORK)}",
                 "num_images": self.num_evaluation_images,
@@ -166,10 +189,30 @@ class Run:
         """The images that generated ones are compared with."""
         return self.trainer.data.first(self.num_evaluation_images)
 
-    def _tell(self, event: Any, values: Mapping[str, float] | None = None, **more: float) -> None:
-        if self.on_progress is not None:
+    def _require_agreement(self) -> None:
+        """Check that all processes train the same, from the same."""
+        trainer = self.trainer
+        runtime.require_agreement(
+            images=str(trainer.data.description),
+            settings=str(trainer.settings),
+            place=f"kimg {self._kimg:g}",
+            weights=runtime.digest(trainer.generator, trainer.discriminator),
+        )
+
+    def _tell(
+        self,
+        event: Any,
+        values: Mapping[str, float] | None = None,
+        *,
+        left_sec: float | None = None,
+    ) -> None:
+        new = [str(row["warning"]) for row in self.warnings[self._num_warned :]]
+        self._num_warned += len(new)
+        if self.on_progress is not None and runtime.is_first():
             total = self.trainer.settings.total_kimg
-            self.on_progress(Progress(event, self._kimg, total, dict(values or {}), **more))
+            self.on_progress(
+                Progress(event, self._kimg, total, dict(values or {}), left_sec, tuple(new))
+            )
 
     def _count_time(self) -> None:
         now = time.monotonic()
@@ -189,13 +232,22 @@ class Run:
         sec = max(self.train_sec - self._ticks.since_sec, 1e-9)
         speed = count * self.trainer.settings.batch_size / sec
         p = self.trainer.ada_probability
-        row = {**means, "ada_probability": round(p, 4), "images_per_sec": round(speed, 1)}
-        self.losses.append({"kimg": self._kimg, **row})
+        self.losses.append(
+            {
+                "kimg": self._kimg,
+                **means,
+                "ada_probability": round(p, 4),
+                "images_per_sec": round(speed, 1),
+                "train_sec": round(self.train_sec, 3),
+            }
+        )
         left_kimg = max(0.0, self.trainer.settings.total_kimg - self._kimg)
         self._tell("trained", self.losses[-1], left_sec=left_kimg * 1000 / speed)
         self._ticks = _Averages(since_sec=self.train_sec)
 
     def _keep_snapshots(self, before_kimg: float) -> None:
+        if not runtime.is_first():
+            return
         for kimg in self.trainer.settings.snapshot_kimg:
             if before_kimg < kimg <= self._kimg:
                 checkpoints.save_model(
@@ -206,26 +258,45 @@ class Run:
 
     def _evaluate(self) -> None:
         """Measure the distance to the data and draw a sheet, with the averaged generator."""
-        generator, reals = self.trainer.generator_ema, self._reals
+        generator, dtype = self.trainer.generator_ema, self.trainer.dtype
+        seeds = first_seeds(Drawn.JUDGED, self.num_evaluation_images)
+        chunks = [seeds[i : i + _EVALUATION_CHUNK] for i in range(0, len(seeds), _EVALUATION_CHUNK)]
+        features = runtime.share_out(chunks, self._generated_features)
+        scores = runtime.from_first(lambda: self._judge(np.concatenate(features)))
+        self.distances.append({"kimg": self._kimg, **scores})
+        if runtime.is_first():
+            if self._kimg > 0 and self.distances[-1] == min(self.distances, key=_distance):
+                self._save_model("best")
+            sheet = sample_sheet(generator, dtype=dtype)
+            images.write_image(self.folder / "sheets" / f"{self._kimg:07.1f}.jpg", sheet)
+        self._tell("measured", self.distances[-1])
+
+    def _generated_features(self, seeds: Sequence[int]) -> np.ndarray:
+        generator, dtype = self.trainer.generator_ema, self.trainer.dtype
+        batch = images_from_seeds(generator, seeds, truncation_psi=1.0, dtype=dtype)
+        return metrics.extract_features(batch, network=FEATURE_NETWORK)
+
+    def _judge(self, fake: np.ndarray) -> dict[str, float]:
+        """Compare with the data: how far, and which share of it is made."""
+        reals = self._reals
         key = f"{len(reals)} images of {reals.img_resolution} px: {reals.sha256}"
         real = metrics.cached_features(key, reals.batches, network=FEATURE_NETWORK)
-        seeds = first_seeds(Drawn.JUDGED, self.num_evaluation_images)
-        step = _EVALUATION_CHUNK
-        chunks = (seeds[i : i + step] for i in range(0, len(seeds), step))
-        dtype = self.trainer.dtype
-        batches = (images_from_seeds(generator, c, truncation_psi=1.0, dtype=dtype) for c in chunks)
-        fake = metrics.extract_features(batches, network=FEATURE_NETWORK)
-        distance = metrics.frechet_distance(fake, real)
-        self.distances.append({"kimg": self._kimg, "frechet_distance": round(distance, 4)})
-        self._tell("measured", self.distances[-1])
-        sheet = sample_sheet(generator, dtype=dtype)
-        images.write_image(self.folder / "sheets" / f"{self._kimg:07.1f}.jpg", sheet)
+        scores = {"frechet_distance": round(metrics.frechet_distance(fake, real), 4)}
+        num_neighbors = min(_NUM_NEIGHBORS, len(fake) - 1, len(real) - 1)
+        if num_neighbors:
+            found = metrics.manifold_scores(real, fake, num_neighbors=num_neighbors)
+            scores |= {"recall": round(found.recall, 4), "coverage": round(found.coverage, 4)}
+        return scores
 
     def _save_state(self) -> None:
+        if not runtime.is_first():
+            return
         runtime.save_state(self._state_path, self._state())
         self._save_record()
 
     def _save_record(self) -> None:
+        if not runtime.is_first():
+            return
         record = json.dumps(self.record, indent=1, ensure_ascii=False) + "\n"
         with runtime.replacing(self.folder / "record.json") as file:
             # A name of a file may hold what is no text; JSON writes it with a backslash as well.
@@ -280,9 +351,9 @@ class Run:
             counts = f"{state['num_evaluation_images']} there, {self.num_evaluation_images} now"
             raise _other_run(self.folder, f"number of evaluation images: {counts}")
 
-    def _save_model(self) -> Path:
-        return checkpoints.save_model(
-            self.folder / "model",
+    def _save_model(self, name: str) -> None:
+        checkpoints.save_model(
+            self.folder / name,
             generator=with_plain_weights(self.trainer.generator_ema),
             discriminator=self.trainer.discriminator,
             record=self.record,
@@ -316,6 +387,10 @@ class _Averages:
         averages = cls(since_sec=values["since_sec"])
         averages._reports = [StepReport(*row) for row in values["reports"]]
         return averages
+
+
+def _distance(row: Mapping[str, float]) -> float:
+    return row["frechet_distance"]
 
 
 def _passes(before: float, after: float, interval: float) -> bool:

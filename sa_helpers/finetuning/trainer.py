@@ -1,28 +1,33 @@
 """One training step of StyleGAN2, and everything needed to repeat it exactly.
 
 All randomness of a step derives from the run's seed and the number of the step, so a trainer
-that is restored from its state continues as if it had never stopped.
+that is restored from its state continues as if it had never stopped. It is drawn for the whole
+batch, of which each process computes its portions: the weights do not depend on how many share a
+batch, beyond rounding.
 """
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sa_helpers import runtime
 from sa_helpers.datasets import TrainingImages
 from sa_helpers.finetuning import losses
-from sa_helpers.finetuning.augmentation import adjust_probability, augment
+from sa_helpers.finetuning.augmentation import Transforms, adjust_probability, draw_transforms
+from sa_helpers.finetuning.latent_draws import Latents, draw_seeds
+from sa_helpers.finetuning.loading import RealImages
 from sa_helpers.finetuning.parts import train_only
+from sa_helpers.finetuning.portions import Rows, portions
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.networks import Discriminator, Generator
 from sa_helpers.networks.config import block_resolutions
-from sa_helpers.runtime import adam_like, misfits
 
 _W_AVG_MOMENTUM = 0.995
 _PATH_LENGTH_MOMENTUM = 0.99
@@ -50,9 +55,15 @@ class Trainer:
         settings: What to do.
         device: Where the networks live and the step runs.
         dtype: Type of the convolutions; weights, losses and penalties stay float32.
+        num_low_blocks: Highest resolutions that are computed in `dtype`; the published models take
+            4, None means all.
+        num_workers: See `RealImages`.
+        num_rounds: Portions of a process's images that are computed one after the other, to save
+            memory.
 
     Raises:
-        ValueError: The resolutions of networks and data differ.
+        ValueError: The resolutions of networks and data differ, or a batch cannot be divided among
+            the processes and rounds.
     """
 
     def __init__(
@@ -64,6 +75,9 @@ class Trainer:
         settings: TrainingSettings,
         device: torch.device,
         dtype: torch.dtype,
+        num_low_blocks: int | None = None,
+        num_workers: int = 0,
+        num_rounds: int = 1,
     ) -> None:
         _require_equal_resolutions(generator, discriminator, data)
         self.settings, self.data, self.device, self.dtype = settings, data, device, dtype
@@ -83,6 +97,12 @@ class Trainer:
         self.ada_probability = 0.0
         self._path_length_mean = 0.0
         self._sign_sum = 0.0
+        self.num_rounds, self.num_low_blocks = num_rounds, num_low_blocks
+        self._dtype_from_px = _lowest_px(generator.config.img_resolution, num_low_blocks)
+        self._portions = self._portions_of(
+            settings.batch_size, group_size=discriminator.config.mbstd_group_size
+        )
+        self._real_images = RealImages(data, settings, self._portions, num_workers=num_workers)
 
     @property
     def num_images_seen(self) -> int:
@@ -125,8 +145,8 @@ class Trainer:
             "discriminator_optimizer": self._discriminator_optimizer,
         }
         for name, adam in optimizers.items():
-            expected[name] = adam_like(adam, state.get(name))
-        yield from misfits(state, expected)
+            expected[name] = runtime.adam_like(adam, state.get(name))
+        yield from runtime.misfits(state, expected)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Inverse of `state_dict`."""
@@ -146,84 +166,167 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = rate * share
 
-    def _step_generator(self) -> tuple[float, Tensor]:
+    def _step_generator(self) -> tuple[float, list[Tensor]]:
+        """Update the generator; returns its loss, and the images of each round."""
         settings, rng = self.settings, self._rng("generator")
         self.discriminator.requires_grad_(False)
-        w_plus = self._sample_w_plus(rng, batch_size=settings.batch_size)
-        fakes = self.generator.synthesis(w_plus, noise=self._noise(rng), dtype=self.dtype)
-        loss = losses.generator_loss(self._discriminate(fakes, rng))
-        value = _finite(loss, "generator", self.num_images_seen)
+        latents = self._draw_latents(rng, batch_size=settings.batch_size)
+        transforms = self._draw_transforms(rng)
         self._generator_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        sums, fakes = torch.zeros(1, device=self.device), []
+        w_means = [torch.zeros_like(self.generator.w_avg)]
+        for rows in self._portions:
+            w_plus = self._w_plus(latents.of(rows), w_means[0])
+            images = self._synthesise(w_plus, latents.of(rows))
+            loss = losses.generator_loss(self._discriminate(images, transforms.of(rows)))
+            self._share(loss).backward()
+            sums += self._share(loss.detach())
+            fakes.append(images.detach())
         if settings.path_length_weight and self.num_steps % settings.path_length_interval == 0:
-            self._path_length_loss(rng).backward()
+            w_means.append(self._regularise_path_lengths(rng))
+        runtime.average_([sums, *w_means, *_gradients(self.generator)])
+        value = self._finite(sums[0], "generator")
+        for mean in w_means:
+            self.generator.w_avg.copy_(mean.lerp(self.generator.w_avg, _W_AVG_MOMENTUM))
         self._generator_optimizer.step()
-        return value, fakes.detach()
+        return value, fakes
 
-    def _step_discriminator(self, fakes: Tensor) -> tuple[float, float]:
+    def _step_discriminator(self, fakes: Sequence[Tensor]) -> tuple[float, float]:
+        """Update the discriminator; returns its loss, and the mean sign of D on real images."""
         settings, rng = self.settings, self._rng("discriminator")
         self.discriminator.requires_grad_(True)
         _freeze_blocks(self.discriminator, settings.num_frozen_discriminator_blocks)
-        reals = self.data.batch(
-            self.num_steps,
-            batch_size=settings.batch_size,
-            seed=settings.seed,
-            is_mirrored=settings.is_mirrored,
-        ).to(self.device)
-        fake_logits = self._discriminate(fakes, rng)
-        real_logits = self._discriminate(reals, rng)
-        loss = losses.discriminator_loss(real_logits, fake_logits)
-        value = _finite(loss, "discriminator", self.num_images_seen)
+        is_penalised = bool(settings.r1_gamma) and self.num_steps % settings.r1_interval == 0
+        of_fakes, of_reals = self._draw_transforms(rng), self._draw_transforms(rng)
+        of_penalty = self._draw_transforms(rng) if is_penalised else Transforms()
         self._discriminator_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if settings.r1_gamma and self.num_steps % settings.r1_interval == 0:
-            penalty = self._r1_loss(reals, rng)
-            _finite(penalty, "R1 penalty", self.num_images_seen)
-            penalty.backward()
+        sums = torch.zeros(3, device=self.device)
+        for i, (rows, generated) in enumerate(zip(self._portions, fakes, strict=True)):
+            reals = self._real_images.of(self.num_steps, i).to(self.device)
+            fake_logits = self._discriminate(generated, of_fakes.of(rows))
+            real_logits = self._discriminate(reals, of_reals.of(rows))
+            loss = losses.discriminator_loss(real_logits, fake_logits)
+            self._share(loss).backward()
+            sign = real_logits.detach().sign().mean()
+            sums[:2] += self._share(torch.stack([loss.detach(), sign]))
+            if is_penalised:
+                penalty = self._r1_loss(of_penalty.of(rows).apply(reals))
+                self._share(penalty).backward()
+                sums[2] += self._share(penalty.detach())
+        runtime.average_([sums, *_gradients(self.discriminator)])
+        value = self._finite(sums[0], "discriminator")
+        self._finite(sums[2], "R1 penalty")
         self._discriminator_optimizer.step()
-        return value, float(real_logits.detach().sign().mean())
+        return value, float(sums[1])
 
-    def _r1_loss(self, reals: Tensor, rng: torch.Generator) -> Tensor:
+    def _share(self, value: Tensor) -> Tensor:
+        """What one round adds to the mean over all rounds."""
+        return value / len(self._portions)
+
+    def _r1_loss(self, seen: Tensor) -> Tensor:
         """R1 at the augmented images, so that the resampling needs no second derivative."""
-        seen = augment(reals, probability=self.ada_probability, rng=rng)
         seen = seen.detach().requires_grad_(True)
         penalty = losses.r1_penalty(self.discriminator(seen), seen)
         return penalty * (self.settings.r1_gamma / 2 * self.settings.r1_interval)
 
-    def _path_length_loss(self, rng: torch.Generator) -> Tensor:
+    def _regularise_path_lengths(self, rng: torch.Generator) -> Float[Tensor, " w_dim"]:
+        """Add the gradients of the path-length penalty; returns the mean of its w.
+
+        The penalty needs the mean length of the whole batch. With several rounds that takes a pass
+        of its own, as no more than one round is held in memory.
+        """
         settings = self.settings
-        w_plus = self._sample_w_plus(rng, batch_size=max(1, settings.batch_size // 2))
-        fakes = self.generator.synthesis(w_plus, noise=self._noise(rng))
-        image_noise = torch.randn(fakes.shape, generator=rng).to(self.device)
-        lengths = losses.path_lengths(fakes, w_plus, image_noise=image_noise)
-        batch_mean = _finite(lengths.mean(), "path lengths", self.num_images_seen)
+        batch_size = max(1, settings.batch_size // 2)
+        latents = self._draw_latents(rng, batch_size=batch_size)
+        image_seeds = draw_seeds(rng, batch_size)
+        rounds = self._portions_of(batch_size, group_size=1)
+        mean, w_mean = torch.zeros(1, device=self.device), torch.zeros_like(self.generator.w_avg)
+        for rows in rounds:
+            lengths = self._path_lengths(latents.of(rows), image_seeds[rows], w_mean)
+            mean += self._share(lengths.detach().mean())
+        runtime.average_([mean])
+        batch_mean = self._finite(mean[0], "path lengths")
         self._path_length_mean += (1 - _PATH_LENGTH_MOMENTUM) * (
             batch_mean - self._path_length_mean
         )
-        penalty = (lengths - self._path_length_mean).square().mean()
-        return penalty * (settings.path_length_weight * settings.path_length_interval)
+        weight = settings.path_length_weight * settings.path_length_interval
+        for rows in rounds:
+            if len(rounds) > 1:
+                lengths = self._path_lengths(latents.of(rows), image_seeds[rows])
+            penalty = (lengths - self._path_length_mean).square().mean()
+            self._share(penalty * weight).backward()
+        return w_mean
 
-    def _sample_w_plus(
-        self, rng: torch.Generator, *, batch_size: int
-    ) -> Float[Tensor, "batch num_ws w_dim"]:
-        """Latents for training: some mix two w at a random layer; w_avg follows the first."""
-        mapping, num_ws = self.generator.mapping, self.generator.num_ws
-        z = torch.randn(2 * batch_size, self.generator.config.z_dim, generator=rng)
-        w, w_mixed = mapping(z.to(self.device)).chunk(2)
-        mean = w.detach().mean(dim=0)
-        mapping.w_avg.copy_(mean.lerp(mapping.w_avg, _W_AVG_MOMENTUM))
-        crossover = torch.randint(1, num_ws, (batch_size, 1), generator=rng)
-        is_single = torch.rand(batch_size, 1, generator=rng) >= self.settings.style_mixing_prob
-        crossover = torch.where(is_single, num_ws, crossover)
-        is_first = (torch.arange(num_ws) < crossover).to(self.device)[:, :, None]
+    def _path_lengths(
+        self, latents: Latents, image_seeds: Tensor, w_mean: Tensor | None = None
+    ) -> Float[Tensor, " rows"]:
+        w_plus = self._w_plus(latents, w_mean)
+        images = self._synthesise(w_plus, latents, dtype=torch.float32)
+        image_noise = runtime.randn_per_seed(
+            image_seeds.tolist(), tuple(images.shape[1:]), device=self.device
+        )
+        return losses.path_lengths(images, w_plus, image_noise=image_noise)
+
+    def _draw_latents(self, rng: torch.Generator, *, batch_size: int) -> Latents:
+        return Latents.draw(
+            self.generator,
+            rng,
+            batch_size=batch_size,
+            mixing_prob=self.settings.style_mixing_prob,
+            is_noise_used=self.settings.is_noise_used,
+        )
+
+    def _draw_transforms(self, rng: torch.Generator) -> Transforms:
+        return draw_transforms(
+            self.settings.batch_size,
+            img_resolution=self.data.img_resolution,
+            probability=self.ada_probability,
+            rng=rng,
+        )
+
+    def _w_plus(
+        self, latents: Latents, w_mean: Tensor | None
+    ) -> Float[Tensor, "rows num_ws w_dim"]:
+        """Latents for training; the mean of the first w of each is added to `w_mean`."""
+        w, w_mixed = self.generator.mapping(latents.z.flatten(0, 1).to(self.device)).chunk(2)
+        if w_mean is not None:
+            w_mean += self._share(w.detach().mean(dim=0))
+        is_first = latents.is_first.to(self.device)[:, :, None]
         return torch.where(is_first, w[:, None], w_mixed[:, None])
 
-    def _noise(self, rng: torch.Generator) -> torch.Generator | Literal["none"]:
-        return rng if self.settings.is_noise_used else "none"
+    def _synthesise(
+        self, w_plus: Tensor, latents: Latents, *, dtype: torch.dtype | None = None
+    ) -> Float[Tensor, "rows 3 size size"]:
+        return self.generator.synthesis(
+            w_plus,
+            noise=latents.noise,
+            dtype=dtype or self.dtype,
+            dtype_from_px=self._dtype_from_px,
+        )
 
-    def _discriminate(self, images: Tensor, rng: torch.Generator) -> Float[Tensor, "batch 1"]:
-        seen = augment(images, probability=self.ada_probability, rng=rng)
-        return self.discriminator(seen, dtype=self.dtype)
+    def _discriminate(self, images: Tensor, transforms: Transforms) -> Float[Tensor, "rows 1"]:
+        return self.discriminator(
+            transforms.apply(images), dtype=self.dtype, dtype_from_px=self._dtype_from_px
+        )
+
+    def _portions_of(self, batch_size: int, *, group_size: int) -> list[Rows]:
+        return portions(
+            batch_size,
+            group_size=group_size,
+            num_processes=runtime.num_processes(),
+            process=runtime.process_index(),
+            num_rounds=self.num_rounds,
+        )
+
+    def _finite(self, value: Tensor, name: str) -> float:
+        number = float(value)
+        if not math.isfinite(number):
+            raise FloatingPointError(
+                f"The loss ({name}) is {number} after {self.num_images_seen} images: the training "
+                "diverged. Restart from an earlier state with a lower learning_rate or a higher "
+                "r1_gamma."
+            )
+        return number
 
     def _update_average(self) -> None:
         settings = self.settings
@@ -290,15 +393,20 @@ def _freeze_blocks(discriminator: Discriminator, num_blocks: int) -> None:
         discriminator.get_submodule(f"b{resolution}").requires_grad_(False)
 
 
-def _finite(loss: Tensor, name: str, num_images_seen: int) -> float:
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        raise FloatingPointError(
-            f"The loss ({name}) is {value} after {num_images_seen} images: the training "
-            "diverged. Restart from an earlier state with a lower learning_rate or a higher "
-            "r1_gamma."
+def _lowest_px(img_resolution: int, num_blocks: int | None) -> int:
+    """Side of the lowest of some highest resolutions; None means all of them."""
+    resolutions = block_resolutions(img_resolution)
+    if num_blocks is None:
+        return resolutions[0]
+    if not 0 <= num_blocks <= len(resolutions):
+        raise ValueError(
+            f"num_low_blocks is {num_blocks}, but there are {len(resolutions)} resolutions."
         )
-    return value
+    return [*resolutions, 2 * img_resolution][len(resolutions) - num_blocks]
+
+
+def _gradients(network: nn.Module) -> list[Tensor]:
+    return [p.grad for p in network.parameters() if p.grad is not None]
 
 
 def _require_equal_resolutions(

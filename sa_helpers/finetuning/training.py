@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from sa_helpers import checkpoints, runtime
-from sa_helpers.datasets import TrainingImages, clay_images, folder_images
+from sa_helpers.datasets import TrainingImages, clay_images, folder_images, zipped_images
 from sa_helpers.finetuning.initial_networks import CLAY_CHANNELS, new_networks
 from sa_helpers.finetuning.resizing import grow, shrink, widen
 from sa_helpers.finetuning.run import Progress, Run
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import Trainer
-from sa_helpers.images import MAX_PIXELS
+from sa_helpers.images import MAX_PIXELS, Fit
 from sa_helpers.networks import Discriminator, Generator
 
 _DEFAULT_PX = 128
@@ -25,7 +25,7 @@ class Start:
     """The networks that a training starts from: those of a model, or random ones.
 
     Args:
-        parent: Model to fine-tune.
+        parent: Model to fine-tune: a shipped one such as human, a run's folder, or a file.
         grow_from: Model of half the resolution, which gets a block more.
         shrink_from: Model of twice the resolution, which loses a block.
         img_resolution: Side of the images in pixels, with random weights only; None means 128.
@@ -79,6 +79,7 @@ class Start:
                 channels={**CLAY_CHANNELS, **self.channels},
             )
             return generator, discriminator, None
+        path = checkpoints.find_model(path)
         loaded = checkpoints.load_model(path)
         if loaded.discriminator is None:
             raise ValueError(
@@ -93,9 +94,11 @@ class Start:
             networks = widen(*networks, channels=dict(self.channels), seed=seed)
         origin = {
             "name": path.parent.name if path.stem == "model" else path.stem,
+            "path": str(self.model),
             "sha256": loaded.sha256,
             "is_grown": self.grow_from is not None,
             "is_shrunk": self.shrink_from is not None,
+            "is_widened": bool(self.channels),
             "kimg": loaded.record.get("kimg"),
             "train_sec": loaded.record.get("train_sec"),
             "parent": loaded.record.get("parent"),
@@ -110,11 +113,14 @@ class ImageChoice:
     Args:
         num_images: Clay images to render.
         first_seed: Seed of the first clay image.
+        fit: How images of a folder become squares: "crop" cuts a centred one out, "pad" puts white
+            beside them.
         max_image_mpx: Megapixels of the largest image of a folder that is read.
     """
 
     num_images: int = 16000
     first_seed: int = 0
+    fit: Fit = "crop"
     max_image_mpx: int = MAX_PIXELS // 10**6
 
     def __post_init__(self) -> None:
@@ -127,11 +133,11 @@ class ImageChoice:
         """Open them.
 
         Args:
-            source: "clay:DOMAIN", or the path of a folder of images.
+            source: "clay:DOMAIN", or the path of a folder or a zip archive of images.
             img_resolution: Side in pixels.
 
         Raises:
-            ValueError: No such domain, or no images in the folder.
+            ValueError: No such domain, or no images there.
         """
         kind, _, domain = source.partition(":")
         if kind == "clay" and domain:
@@ -141,8 +147,12 @@ class ImageChoice:
                 img_resolution=img_resolution,
                 first_seed=self.first_seed,
             )
-        return folder_images(
-            Path(source), img_resolution=img_resolution, max_pixels=self.max_image_mpx * 10**6
+        open_images = zipped_images if Path(source).is_file() else folder_images
+        return open_images(
+            Path(source),
+            img_resolution=img_resolution,
+            fit=self.fit,
+            max_pixels=self.max_image_mpx * 10**6,
         )
 
 
@@ -151,7 +161,7 @@ class Training:
     """All that decides what becomes of a training.
 
     Args:
-        data: "clay:DOMAIN", or the path of a folder of images.
+        data: "clay:DOMAIN", or the path of a folder or a zip archive of images.
         settings: Of the run.
         start: Where it begins.
         images: Which of the data.
@@ -169,6 +179,9 @@ class Training:
         folder: Path,
         *,
         command: str,
+        num_rounds: int = 1,
+        num_low_blocks: int | None = None,
+        num_workers: int = 0,
         device: torch.device | None = None,
         on_images: Callable[[TrainingImages], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
@@ -178,6 +191,9 @@ class Training:
         Args:
             folder: Of the run, see `Run`.
             command: What was typed; the record holds it.
+            num_rounds: See `Trainer`.
+            num_low_blocks: See `Trainer`.
+            num_workers: See `RealImages`; images that are mapped from the disk need none.
             device: None takes the best there is.
             on_images: Called with the images before the training begins.
             on_progress: See `Run`.
@@ -188,7 +204,9 @@ class Training:
         """
         device = device or runtime.default_device()
         generator, discriminator, parent = self.start.networks(seed=self.settings.seed)
-        data = self.images.of(self.data, img_resolution=generator.config.img_resolution)
+        data = runtime.after_one_a_machine(
+            lambda: self.images.of(self.data, img_resolution=generator.config.img_resolution)
+        )
         if on_images is not None:
             on_images(data)
         trainer = Trainer(
@@ -198,6 +216,9 @@ class Training:
             settings=self.settings,
             device=device,
             dtype=runtime.compute_dtype(device),
+            num_rounds=num_rounds,
+            num_low_blocks=num_low_blocks,
+            num_workers=num_workers if data.description["kind"] == "zip" else 0,
         )
         run = Run(
             trainer,

@@ -14,11 +14,13 @@ from sa_helpers.inversion.encoding import ImageEncoder, encode
 from sa_helpers.inversion.found_latents import FOUND_LATENTS, FoundLatents, invert_many
 from sa_helpers.inversion.latent_encoder import LatentEncoder, LatentEncoderConfig
 from sa_helpers.inversion.optimisation import METHODS, Inversion, InversionSettings, invert
+from sa_helpers.inversion.projections import PROJECTIONS, Projection
 
 __all__ = [
     "ENCODERS",
     "FOUND_LATENTS",
     "METHODS",
+    "PROJECTIONS",
     "AdaptedEncoder",
     "EncoderSettings",
     "FoundLatents",
@@ -27,6 +29,7 @@ __all__ = [
     "InversionSettings",
     "LatentEncoder",
     "LatentEncoderConfig",
+    "Projection",
     "encode",
     "encoders",
     "invert",

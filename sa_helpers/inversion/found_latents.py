@@ -19,6 +19,7 @@ from sa_helpers import checkpoints, clay, images
 from sa_helpers.inversion.optimisation import Inversion, InversionSettings, invert
 from sa_helpers.latents import images_from_w_plus, latents_to_w_plus
 from sa_helpers.networks import Generator
+from sa_helpers.runtime import share_out
 
 _BATCH = 10
 SEARCH_SETTINGS = InversionSettings(
@@ -70,7 +71,7 @@ def invert_many(
     num_threads: int | None = None,
     report: Callable[[str], None] = print,
 ) -> FoundLatents:
-    """Invert rendered images, a few at a time; each is found as if it were alone.
+    """Invert rendered images, a few at a time, which processes share; each as if it were alone.
 
     Args:
         generator: Left unchanged.
@@ -81,18 +82,19 @@ def invert_many(
         num_threads: For rendering; None takes all.
         report: Called with a line after every few images.
     """
-    started, latents, distances = time.monotonic(), [], []
-    size = generator.config.img_resolution
-    for first in range(0, len(seeds), _BATCH):
+    started, size = time.monotonic(), generator.config.img_resolution
+
+    def search(first: int) -> tuple[Tensor, Tensor]:
         chunk = seeds[first : first + _BATCH]
         batch = clay.render(domain, chunk, img_resolution=size, num_threads=num_threads)
         targets = images.from_uint8(batch.images)
         found = invert(targets, generator, space=space, settings=settings, seeds=chunk)
-        latents.append(found.latents.cpu())
-        distances.append(found.distances.cpu())
         seconds = time.monotonic() - started
         mean = float(found.distances.mean())
         report(f"{first + len(chunk)}/{len(seeds)} images  distance {mean:.3f}  {seconds:.0f} s")
+        return found.latents.cpu(), found.distances.cpu()
+
+    latents, distances = zip(*share_out(range(0, len(seeds), _BATCH), search), strict=True)
     record = {"domain": domain, "search_sec": round(time.monotonic() - started, 1)}
     return FoundLatents(
         torch.cat(latents), torch.cat(distances), space, tuple(seeds), settings, record

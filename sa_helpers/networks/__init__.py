@@ -3,6 +3,7 @@
 Weights keep the names of the published PyTorch networks, so a checkpoint maps key by key.
 """
 
+from sa_helpers.networks.compiled import CompiledSynthesis
 from sa_helpers.networks.config import DiscriminatorConfig, GeneratorConfig
 from sa_helpers.networks.discriminator import Discriminator
 from sa_helpers.networks.encoder import Encoder, EncoderConfig
@@ -14,6 +15,7 @@ from sa_helpers.networks.synthesis import SynthesisNetwork
 from sa_helpers.networks.truncation import broadcast_w, truncate
 
 __all__ = [
+    "CompiledSynthesis",
     "Discriminator",
     "DiscriminatorConfig",
     "Encoder",

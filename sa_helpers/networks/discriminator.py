@@ -168,6 +168,7 @@ class Discriminator(nn.Module):
         images: Float[Tensor, "batch img_channels height width"],
         *,
         dtype: torch.dtype = torch.float32,
+        dtype_from_px: int = 4,
     ) -> Float[Tensor, "batch 1"]:
         """Judge images in [-1, 1].
 
@@ -177,8 +178,10 @@ class Discriminator(nn.Module):
             images: Images of the config's resolution; a batch beyond the group size is a
                 multiple of it.
             dtype: Of the features down to 4x4; the rest runs in the dtype of the weights.
+            dtype_from_px: Features of lower resolutions are float32.
         """
         x = images.to(dtype=dtype, memory_format=torch.channels_last)
         for resolution in self.resolutions:
+            x = x if resolution >= dtype_from_px else x.float()
             x = self.get_submodule(f"b{resolution}")(x)
         return self.b4(x.to(self.b4.out.weight.dtype))

@@ -62,13 +62,25 @@ class SynthesisLayer(nn.Module):
         noise: Float[Tensor, "samples 1 out_height out_width"] | None,
     ) -> Float[Tensor, "batch channels_out out_height out_width"]:
         """Compute the layer in the dtype of `x`."""
-        weight = convolution_weight(self.weight, gain=1.0, dtype=x.dtype)
+        if x.dtype == torch.float16:  # demodulation undoes the scale of style and weight
+            style = style / style.abs().amax(dim=1, keepdim=True)
+        weight = convolution_weight(self._weight(x.dtype), gain=1.0, dtype=x.dtype)
         x = scale_channels(x, style)
         x = upsampling_conv(x, weight) if self.is_upsampling else conv2d(x, weight, padding=1)
         offset = self._offset(noise, like=x)
-        factors = (demodulation(self.weight, style) * LRELU_GAIN).to(x.dtype)
+        factors = (demodulation(self._weight(x.dtype), style) * LRELU_GAIN).to(x.dtype)
         x = torch.addcmul(offset, x, factors[:, :, None, None])
         return activate(x, clamp=self.clamp)
+
+    def _weight(self, dtype: torch.dtype) -> Float[Tensor, "channels_out channels_in 3 3"]:
+        """The weight, for float16 so small that no sum of products overflows.
+
+        Source: Karras et al. 2020 (ADA), the appendix's part on mixed-precision training.
+        """
+        if dtype != torch.float16:
+            return self.weight
+        largest = self.weight.abs().amax(dim=(1, 2, 3), keepdim=True)
+        return self.weight / (largest * math.sqrt(self.weight[0].numel()))
 
     def extra_repr(self) -> str:
         """Sizes, for the network as it prints itself."""
@@ -227,7 +239,12 @@ class SynthesisNetwork(nn.Module):
         )
 
     def s_to_image(
-        self, styles: Styles, *, noise: NoiseSource = "const", dtype: torch.dtype = torch.float32
+        self,
+        styles: Styles,
+        *,
+        noise: NoiseSource = "const",
+        dtype: torch.dtype = torch.float32,
+        dtype_from_px: int = 4,
     ) -> Float[Tensor, "batch img_channels height width"]:
         """Synthesise images from styles.
 
@@ -235,11 +252,12 @@ class SynthesisNetwork(nn.Module):
             styles: Styles, perhaps edited.
             noise: See `draw_noise`.
             dtype: Of the features; colours are always added up in float32 or better.
+            dtype_from_px: Features of lower resolutions stay float32.
         """
         modules = [self._module(layer) for layer in self.style_space.layers]
         constants = [m.noise_const for m in modules if isinstance(m, SynthesisLayer)]
         maps = draw_noise(noise, constants, batch_size=styles[0].shape[0])
-        return self.render(list(styles), maps, dtype=dtype)
+        return self.render(list(styles), maps, dtype=dtype, dtype_from_px=dtype_from_px)
 
     def render(
         self,
@@ -247,6 +265,7 @@ class SynthesisNetwork(nn.Module):
         noise_maps: Sequence[Tensor | None],
         *,
         dtype: torch.dtype = torch.float32,
+        dtype_from_px: int = 4,
     ) -> Float[Tensor, "batch img_channels height width"]:
         """Synthesise from tensors only, which is what torch.compile can take.
 
@@ -254,11 +273,15 @@ class SynthesisNetwork(nn.Module):
             styles: One tensor [batch, channels] a layer, in StyleSpace order.
             noise_maps: One map for each layer with noise, in the same order; None means none.
             dtype: Of the features.
+            dtype_from_px: Features of lower resolutions stay float32.
         """
         styles_left, noise_left = iter(styles), iter(noise_maps)
-        x = self._constant(batch_size=styles[0].shape[0], dtype=dtype)
+        first_dtype = dtype if dtype_from_px <= 4 else torch.float32
+        x = self._constant(batch_size=styles[0].shape[0], dtype=first_dtype)
         image = None
-        for block in map(self._block, self.resolutions):
+        for resolution in self.resolutions:
+            block = self._block(resolution)
+            x = x.to(dtype) if resolution >= dtype_from_px else x
             of_layers = list(islice(styles_left, block.num_convs + 1))
             x, image = block(x, image, of_layers, list(islice(noise_left, block.num_convs)))
         return cast(Tensor, image).contiguous()
@@ -281,6 +304,9 @@ class SynthesisNetwork(nn.Module):
         *,
         noise: NoiseSource = "const",
         dtype: torch.dtype = torch.float32,
+        dtype_from_px: int = 4,
     ) -> Float[Tensor, "batch img_channels height width"]:
-        """Synthesise images from latents, one for each layer."""
-        return self.s_to_image(self.w_plus_to_s(w_plus), noise=noise, dtype=dtype)
+        """Synthesise images from latents, one for each layer; see `s_to_image`."""
+        return self.s_to_image(
+            self.w_plus_to_s(w_plus), noise=noise, dtype=dtype, dtype_from_px=dtype_from_px
+        )

@@ -4,19 +4,17 @@ import copy
 from collections.abc import Callable
 from itertools import pairwise
 
-import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from sa_helpers.images import resize
 from sa_helpers.recognition.coding import FactorCoding
+from sa_helpers.recognition.interfaces import AttributeReader
 
 IMG_RESOLUTION = 128
 """Side in pixels of the images that readers are trained on."""
 
 _WIDTHS = (24, 48, 96, 128, 128)
-_CHUNK = 64
 
 
 def convolution(channels_in: int, channels_out: int, *, stride: int = 1) -> nn.Sequential:
@@ -28,7 +26,7 @@ def convolution(channels_in: int, channels_out: int, *, stride: int = 1) -> nn.S
     )
 
 
-class AttributeNetwork(nn.Module):
+class AttributeNetwork(AttributeReader):
     """Reads all factors of a domain from images of 128 px at once; others are resized first.
 
     Five strided convolutions, a plain one and two linear layers. The features are not pooled over
@@ -40,8 +38,7 @@ class AttributeNetwork(nn.Module):
 
     def __init__(self, coding: FactorCoding) -> None:
         """Draw weights from torch's default generator."""
-        super().__init__()
-        self.coding = coding
+        super().__init__(coding)
         self.prepare: Callable[[Tensor], Tensor] | None = None
         stages = [convolution(a, b, stride=2) for a, b in pairwise((3, *_WIDTHS))]
         self.features = nn.Sequential(*stages, convolution(_WIDTHS[-1], 48))
@@ -63,15 +60,3 @@ class AttributeNetwork(nn.Module):
         """Outputs as `coding` splits them, from images in [-1, 1]."""
         seen = images if self.prepare is None else self.prepare(images)
         return self.head(self.features(resize(seen, img_resolution=IMG_RESOLUTION)))
-
-    @torch.inference_mode()
-    def read(self, images: Float[Tensor, "batch 3 side side"]) -> dict[str, np.ndarray]:
-        """Factors of images in [-1, 1].
-
-        Returns:
-            Name to values in the factor's unit [n], probabilities of a binary factor [n], or
-            probabilities of each category [n, categories].
-        """
-        device = next(self.parameters()).device
-        outputs = [self(chunk.to(device).clamp(-1, 1)) for chunk in images.split(_CHUNK)]
-        return self.coding.decode(torch.cat(outputs))

@@ -28,6 +28,12 @@ class _Field:
         return len(self.categories) if self.kind == "categorical" else 1
 
 
+def _number(name: str, values: np.ndarray) -> _Field:
+    values = values.astype(np.float64)
+    std = max(float(values.std()), 1e-6)
+    return _Field(name=name, kind="continuous", mean=float(values.mean()), std=std)
+
+
 class FactorCoding:
     """Codes factors as one vector a sample: a number, a logit or a logit for each category.
 
@@ -49,13 +55,16 @@ class FactorCoding:
         fields = []
         for spec in specs:
             if spec.kind == "continuous":
-                values = factors[spec.name].astype(np.float64)
-                mean, std = float(values.mean()), max(float(values.std()), 1e-6)
-                fields.append(_Field(name=spec.name, kind=spec.kind, mean=mean, std=std))
+                fields.append(_number(spec.name, factors[spec.name]))
             else:
                 categories = spec.values if spec.kind == "categorical" else ()
                 fields.append(_Field(name=spec.name, kind=spec.kind, categories=categories))
         return cls(fields)
+
+    @classmethod
+    def of_numbers(cls, values: Mapping[str, np.ndarray]) -> "FactorCoding":
+        """Make a coding of continuous factors alone, scaled by values [n] of each."""
+        return cls([_number(name, column) for name, column in values.items()])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -117,6 +126,15 @@ class FactorCoding:
             else:
                 losses.append(F.cross_entropy(columns, target.long()))
         return torch.stack(losses).mean()
+
+    def standardise(
+        self, numbers: Float[Tensor, "batch numbers"]
+    ) -> Float[Tensor, "batch numbers"]:
+        """Outputs that `decode` takes back to these numbers; for continuous factors alone."""
+        mean, std = (
+            numbers.new_tensor([getattr(f, key) for f in self.fields]) for key in ("mean", "std")
+        )
+        return (numbers - mean) / std
 
     def decode(self, outputs: Float[Tensor, "batch outputs"]) -> dict[str, np.ndarray]:
         """Name to values in the factor's unit [n], or probabilities [n] or [n, categories]."""

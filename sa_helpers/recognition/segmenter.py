@@ -3,19 +3,18 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from sa_helpers.recognition.attribute_network import convolution
+from sa_helpers.recognition.attribute_network import IMG_RESOLUTION, convolution
+from sa_helpers.recognition.interfaces import RegionReader
 
 _WIDTHS = (16, 32, 64, 96)
-_CHUNK = 32
 
 
-class Segmenter(nn.Module):
+class Segmenter(RegionReader):
     """Labels every pixel with one of the regions of the clay world.
 
     The logits are computed at half the resolution of the image and enlarged bilinearly.
@@ -28,8 +27,7 @@ class Segmenter(nn.Module):
 
     def __init__(self, regions: Sequence[str]) -> None:
         """Draw weights from torch's default generator."""
-        super().__init__()
-        self.regions = tuple(regions)
+        super().__init__(regions, img_resolution=IMG_RESOLUTION)
         self.down = nn.ModuleList(
             nn.Sequential(convolution(a, b, stride=2), convolution(b, b))
             for a, b in pairwise((3, *_WIDTHS))
@@ -50,14 +48,3 @@ class Segmenter(nn.Module):
         for stage, skip in zip(self.up, skips[-2::-1], strict=True):
             x = stage(torch.cat([F.interpolate(x, scale_factor=2.0), skip], dim=1))
         return F.interpolate(self.head(x), scale_factor=2.0, mode="bilinear", align_corners=False)
-
-    @torch.inference_mode()
-    def segment(
-        self, images: Float[Tensor, "batch 3 height width"]
-    ) -> UInt8[np.ndarray, "batch height width"]:
-        """Most likely region of each pixel, as an index into `regions`."""
-        device = next(self.parameters()).device
-        labels = [
-            self(chunk.to(device).clamp(-1, 1)).argmax(dim=1) for chunk in images.split(_CHUNK)
-        ]
-        return torch.cat(labels).to(torch.uint8).cpu().numpy()

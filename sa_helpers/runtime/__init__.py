@@ -1,5 +1,12 @@
 """Where and how to compute, files that are never half, and text from files."""
 
+from sa_helpers.runtime.accelerating import (
+    arithmetic,
+    compiled,
+    forget_peak,
+    peak_bytes,
+    wait_for,
+)
 from sa_helpers.runtime.computing import (
     compute_dtype,
     default_device,
@@ -19,20 +26,50 @@ from sa_helpers.runtime.files import (
     version_of,
 )
 from sa_helpers.runtime.origins import provenance, versions
-from sa_helpers.runtime.states import adam_like, load_state, misfits, save_state, save_torch
+from sa_helpers.runtime.processes import (
+    ProcessLostError,
+    after_one_a_machine,
+    average_,
+    from_first,
+    is_first,
+    is_first_to_say,
+    joined,
+    num_launched,
+    num_processes,
+    process_index,
+    require_agreement,
+    share_out,
+    wait_for_all,
+)
+from sa_helpers.runtime.states import adam_like, digest, load_state, misfits, save_state, save_torch
 from sa_helpers.runtime.texts import read_json, read_toml, shown
 
 __all__ = [
     "FILE_FAULTS",
+    "ProcessLostError",
     "adam_like",
+    "after_one_a_machine",
+    "arithmetic",
+    "average_",
     "cache_dir",
+    "compiled",
     "compute_dtype",
     "default_device",
+    "digest",
+    "forget_peak",
+    "from_first",
     "in_batches",
+    "is_first",
+    "is_first_to_say",
     "is_sealed",
+    "joined",
     "load_state",
     "misfits",
     "named_device",
+    "num_launched",
+    "num_processes",
+    "peak_bytes",
+    "process_index",
     "progress",
     "provenance",
     "randn_per_seed",
@@ -40,11 +77,15 @@ __all__ = [
     "read_toml",
     "remove_abandoned",
     "replacing",
+    "require_agreement",
     "save_state",
     "save_torch",
     "sealing",
+    "share_out",
     "shown",
     "staging",
     "version_of",
     "versions",
+    "wait_for",
+    "wait_for_all",
 ]

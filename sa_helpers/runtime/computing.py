@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from sa_helpers.runtime.processes import num_launched
+
 T = TypeVar("T")
 
 
@@ -24,16 +26,20 @@ def default_device() -> torch.device:
     if wish:
         return named_device(wish)
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        return named_device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def named_device(name: str) -> torch.device:
     """The device of a name, such as "cpu" or "cuda:1".
 
+    Of several processes that torchrun started, each gets a GPU of its own for "cuda".
+
     Raises:
         ValueError: No such device, or none in this machine.
     """
+    if name == "cuda" and num_launched() > 1:
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
@@ -48,7 +54,7 @@ def named_device(name: str) -> torch.device:
 def compute_dtype(device: torch.device) -> torch.dtype:
     """Return bfloat16 where the device computes it natively, else float32.
 
-    The environment variable SA_COMPUTE_DTYPE, `float32` or `bfloat16`, goes first.
+    The environment variable SA_COMPUTE_DTYPE, `float32`, `bfloat16` or `float16`, goes first.
 
     Raises:
         ValueError: SA_COMPUTE_DTYPE is something else.
@@ -66,7 +72,7 @@ def compute_dtype(device: torch.device) -> torch.dtype:
 
 
 def _named_dtype(name: str) -> torch.dtype:
-    known = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
     if name not in known:
         raise ValueError(f'SA_COMPUTE_DTYPE is "{name}"; expected one of: {", ".join(known)}.')
     return known[name]
@@ -109,7 +115,8 @@ def in_batches(
 def progress(iterable: Iterable[T], *, desc: str, total: int | None = None) -> Iterator[T]:
     """Iterate with a progress bar, in notebooks and terminals.
 
-    The environment variable TQDM_DISABLE leaves the bar out, as in notebooks that are stored.
+    The environment variable TQDM_DISABLE leaves the bar out, as in notebooks that are stored; of
+    several processes the first shows its own.
     """
-    is_disabled = bool(os.environ.get("TQDM_DISABLE"))
+    is_disabled = bool(os.environ.get("TQDM_DISABLE")) or os.environ.get("RANK", "0") != "0"
     return iter(tqdm(iterable, desc=desc, total=total, leave=False, disable=is_disabled))

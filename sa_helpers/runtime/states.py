@@ -1,12 +1,13 @@
 """States of trainings: written whole, and read again only if not a bit of them changed."""
 
 import errno
+import hashlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sa_helpers.runtime.files import is_sealed, replacing, sealing
 
@@ -44,6 +45,15 @@ def _save(content: dict[str, Any], stream: BinaryIO) -> None:
             raise
         # So torch reports that less was written than it wanted.
         raise OSError(errno.ENOSPC, f"is the disk full? ({error})") from error
+
+
+def digest(*networks: nn.Module) -> str:
+    """SHA-256 of all parameters and buffers, abbreviated, to tell whether two copies are equal."""
+    found = hashlib.sha256()
+    for network in networks:
+        for tensor in network.state_dict().values():
+            found.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return found.hexdigest()[:16]
 
 
 def _num_bytes(content: dict[str, Any]) -> int:
