@@ -216,7 +216,7 @@ class TestOverlapOfModels:
     def test_regions_of_both_are_counted_with_totals(self):
         overlap = overlap_of_models(self.parent, self.child)
         assert overlap.child_regions == ("skin: 3", "eye: 1")
-        assert overlap.parent_regions == ("skin: 1", "eye: 2", "ear: 1")
+        assert overlap.parent_regions == ("skin\n1", "eye\n2", "ear\n1")
         assert overlap.counts.tolist() == [[1, 1, 0], [0, 1, 0]]
         with pytest.raises(ValueError, match=r"\[5, 1\] channels"):
             overlap_of_models(self.parent, regions_of([[0], [0]]))

@@ -43,9 +43,10 @@ class Run:
 CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
     "aligned_models": Run(0, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
     "component_reset": Run(0, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
-    "semantic_alignment": None,
-    "locality": None,
-    "forgetting": None,
+    "directions": Run(27, "SEEDS = range(1000, 1004)"),
+    "channels": Run(25, ""),
+    "locality": Run(18, ""),
+    "forgetting": Run(21, ""),
     "resolutions": None,
     "inversion": None,
     "translation": None,
@@ -138,6 +139,8 @@ def test_a_chapter_runs_through_on_it(folder, chapter, monkeypatch):
         failed = [output for output in cell.outputs if output.output_type == "error"]
         assert not failed or "assert " in cell.source, failed
     shown = "".join(str(output) for cell in code for output in cell.outputs)
-    assert all(name in shown for name in CHILDREN)
     said = ["".join(o.get("text", "") for o in cell.outputs) for cell in code]
-    assert sum(bool(PASSED_OVER.match(text)) for text in said) == CHAPTERS[chapter].num_passed_over
+    num_passed_over = sum(bool(PASSED_OVER.match(text)) for text in said)
+    assert num_passed_over == CHAPTERS[chapter].num_passed_over
+    is_all = num_passed_over == len(code) - 2  # but for imports and parameters
+    assert is_all or all(name in shown for name in CHILDREN)

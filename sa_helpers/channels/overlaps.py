@@ -37,9 +37,9 @@ class OverlapOfModels:
 
     Attributes:
         counts: One row a region of the child and one column a region of the parent.
-        child_regions: The rows: region and, behind a colon, how many channels are localized there
-            in the child, whatever they do in the parent.
-        parent_regions: The columns, likewise.
+        child_regions: The rows: region and how many channels are localized there in the child,
+            whatever they do in the parent.
+        parent_regions: The columns, likewise, with the number in a second line.
     """
 
     counts: Integer[ndarray, "rows columns"]
@@ -58,11 +58,12 @@ def overlap_of_models(parent: ChannelRegions, child: ChannelRegions) -> OverlapO
     counts = overlap_table(others, own, num_regions=len(names))
     totals = [[int((of == r).sum()) for r in range(len(names))] for of in (others, own)]
     rows, columns = (np.flatnonzero(of) for of in totals)
-    labels = [
-        tuple(f"{names[r]}: {of[r]}" for r in chosen)
-        for of, chosen in zip(totals, (rows, columns), strict=True)
-    ]
-    return OverlapOfModels(counts[np.ix_(rows, columns)], *labels)
+    of_child, of_parent = totals
+    return OverlapOfModels(
+        counts[np.ix_(rows, columns)],
+        tuple(f"{names[r]}: {of_child[r]}" for r in rows),
+        tuple(f"{names[r]}\n{of_parent[r]}" for r in columns),
+    )
 
 
 def kept_share(parent: ChannelRegions, child: ChannelRegions) -> Estimate:
