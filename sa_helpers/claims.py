@@ -125,6 +125,7 @@ NEEDS: Mapping[str, Callable[[Family], bool]] = {
     "ground truth": _have_ground_truth,
     "snapshots": _have_snapshots,
     "surveys": _have_surveys,
+    "second survey": lambda models: models.parent.has_second_survey,
     "encoder": lambda models: models.parent.has_encoder,
     "scales": lambda models: models.scales is not None,
     "found latents": lambda models: models.parent.found_latents() is not None,

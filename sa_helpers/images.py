@@ -373,3 +373,23 @@ def resize(
         return images
     size = (img_resolution, img_resolution)
     return F.interpolate(images, size=size, mode="bilinear", antialias=True, align_corners=False)
+
+
+def tint(
+    images: Float[Tensor, "batch 3 height width"],
+    weights: Float[Tensor, "batch rows columns"],
+    *,
+    colour: tuple[float, float, float] = (0.9, -0.2, -1.0),
+) -> Float[Tensor, "batch 3 height width"]:
+    """Lay maps over pictures: grey where a map is 0, and of one colour where it is 1.
+
+    Args:
+        images: Pictures.
+        weights: One map for each, from 0 to 1, of any resolution; its cells stay visible.
+        colour: In the range of the pictures; orange unless told otherwise.
+    """
+    grey = (images.clamp(-1, 1) * images.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(
+        dim=1, keepdim=True
+    )
+    share = F.interpolate(weights[:, None].to(images), size=images.shape[2:])
+    return torch.lerp(grey.expand_as(images), images.new_tensor(colour)[:, None, None], 0.8 * share)

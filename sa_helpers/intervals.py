@@ -79,3 +79,48 @@ def bootstrap(
     means = values[choices].mean(axis=1)
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(float(values.mean()), float(low), float(high), len(values))
+
+
+def correlation(
+    first: Sequence[float] | ndarray | Tensor,
+    second: Sequence[float] | ndarray | Tensor,
+    *,
+    confidence: float = 0.95,
+    num_resamples: int = 2000,
+    seed: int = 0,
+) -> Estimate:
+    """Pearson correlation of two numbers of each sample, with its percentile bootstrap interval.
+
+    Args:
+        first: One number a sample.
+        second: The other, in the same order.
+        confidence: See `bootstrap`.
+        num_resamples: Draws of whole samples with replacement.
+        seed: Of the draws.
+
+    Raises:
+        ValueError: Not one finite number of both kinds for each of three samples or more, or all
+            of one kind are equal.
+
+    Example:
+        >>> from sa_helpers.intervals import correlation
+        >>> f"{correlation([1, 2, 3, 4], [2, 4, 6, 8]):.2f}"
+        '1.00 [1.00, 1.00]'
+    """
+    pairs = [np.asarray(values, dtype=np.float64) for values in (first, second)]
+    shapes = {values.shape for values in pairs}
+    is_usable = len(shapes) == 1 and pairs[0].ndim == 1 and len(pairs[0]) >= 3
+    if not is_usable or not all(np.isfinite(v).all() and np.ptp(v) > 0 for v in pairs):
+        raise ValueError(
+            f"correlation was given samples of shapes {[values.shape for values in pairs]}; "
+            "expected equally many finite numbers of both kinds, three or more, not all equal."
+        )
+    generator = np.random.default_rng(seed)
+    choices = generator.integers(len(pairs[0]), size=(num_resamples, len(pairs[0])))
+    drawn = [values[choices] for values in pairs]
+    x, y = (values - values.mean(axis=1, keepdims=True) for values in drawn)
+    scale = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+    drawn_correlations = (x * y).sum(axis=1)[scale > 0] / scale[scale > 0]
+    limits = [(1 - confidence) / 2, (1 + confidence) / 2]
+    low, high = np.quantile(drawn_correlations, limits)
+    return Estimate(float(np.corrcoef(*pairs)[0, 1]), float(low), float(high), len(pairs[0]))

@@ -4,6 +4,7 @@ The only room with ipywidgets. Published pages need none: there the models run i
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import ipywidgets  # type: ignore[import-untyped]
 import torch
@@ -24,7 +25,8 @@ def edit_slider(
     *,
     name: str,
     limits: tuple[float, float],
-    num_stops: int = 41,
+    unit: str = "",
+    num_stops: int = 25,
 ) -> ipywidgets.VBox:
     """Make a slider that edits the same latents in several models, and draws anew at every move.
 
@@ -34,9 +36,10 @@ def edit_slider(
         models: Name to model, the parent and its children.
         w_plus: One sample's, given to all.
         edit: Such as `editing.move_w(direction)` or `editing.move_channel("6_501", ...)`.
-        name: Of the edit, beside the slider.
+        name: Of the edit, before the slider.
         limits: Least and greatest strength, in the unit of the edit; it begins in the middle.
-        num_stops: Strengths between them.
+        unit: Of the strength, which stands behind the slider; "" for none.
+        num_stops: Strengths from one limit to the other, both included.
 
     Raises:
         ValueError: Limits that do not increase, or fewer than two stops.
@@ -59,8 +62,21 @@ def edit_slider(
         max=high,
         step=(high - low) / (num_stops - 1),
         description=name,
+        readout=False,  # which knows no unit
         style={"description_width": "initial"},
     )
+    strength = ipywidgets.Label(_strength(slider.value, unit))
     shown = ipywidgets.Image(format="jpeg", value=draw(slider.value))
-    slider.observe(lambda change: setattr(shown, "value", draw(change["new"])), names="value")
-    return ipywidgets.VBox([slider, ipywidgets.Label(" · ".join(models)), shown])
+
+    def show(change: Mapping[str, Any]) -> None:
+        shown.value, strength.value = draw(change["new"]), _strength(change["new"], unit)
+
+    slider.observe(show, names="value")
+    above = ipywidgets.HBox([slider, strength])
+    return ipywidgets.VBox([above, ipywidgets.Label(" · ".join(models)), shown])
+
+
+def _strength(amount: float, unit: str) -> str:
+    """Such as +12°, with two digits at least; a slider adds up steps, and leaves dust at zero."""
+    digits = f"{amount:+.0f}" if abs(amount) >= 10 else f"{amount:+.2g}"
+    return f"{'0' if abs(amount) < 1e-9 else digits}{unit}"

@@ -311,6 +311,16 @@ def test_weight_change_of_a_scaled_model_is_known(parent):
         assert change.correlation == pytest.approx(1.0)
 
 
+def test_the_change_of_one_channels_kernels_is_found_at_its_place(parent):
+    child = copy.deepcopy(parent)
+    space = parent.synthesis.style_space
+    with torch.no_grad():
+        child.synthesis.get_parameter(f"{space.layers[0].name}.weight")[:, 1] *= 1.5
+    changes = dict(zip(space.feature_names, blending.input_changes(parent, child), strict=True))
+    assert changes.pop("0_1") == pytest.approx(0.5)
+    assert set(changes.values()) == {0.0}
+
+
 def test_weight_change_of_independent_models_is_root_two(parent, child):
     change = blending.weight_change(parent, child, "conv")
     assert change.relative == pytest.approx(2**0.5, rel=0.1)

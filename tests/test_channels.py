@@ -20,12 +20,13 @@ from sa_helpers.channels import (
     grid_labels,
     kept_share,
     overlap_by_chance,
-    overlap_columns,
+    overlap_of_models,
     overlap_scores,
     overlap_table,
     own_ranks,
     regained_share,
     region_strengths,
+    strongest_cells,
 )
 from sa_helpers.latents import w_plus_from_seeds
 from sa_helpers.networks import Generator
@@ -202,18 +203,23 @@ class TestTables:
         assert alone.tolist() == [20.0] * 5, "a layer of one channel cannot be shuffled"
 
 
+def test_the_strongest_cells_are_as_many_as_asked_for():
+    maps = torch.tensor([[[1.0, 4.0], [3.0, 2.0]], [[0.0, 0.1], [0.2, 0.3]]])
+    chosen = strongest_cells(maps, torch.tensor([2, 3]))
+    assert chosen.tolist() == [[[False, True], [True, False]], [[False, True], [True, True]]]
+
+
 class TestOverlapOfModels:
     parent = regions_of([[0, 1, 1, 2, 0], [0, 1, 1, 2, 1]])
     child = regions_of([[0, 1, 0, 0, 0], [0, 1, 0, 1, 0]])
 
-    def test_the_table_counts_regions_of_both_with_totals(self):
-        assert overlap_columns(self.parent, self.child) == {
-            "child, parent": ["skin", "eye", "all"],
-            "skin": [1, "", 1],
-            "eye": [1, 1, 2],
-            "ear": ["", "", 1],
-            "all": [3, 1, ""],
-        }
+    def test_regions_of_both_are_counted_with_totals(self):
+        overlap = overlap_of_models(self.parent, self.child)
+        assert overlap.child_regions == ("skin: 3", "eye: 1")
+        assert overlap.parent_regions == ("skin\n1", "eye\n2", "ear\n1")
+        assert overlap.counts.tolist() == [[1, 1, 0], [0, 1, 0]]
+        with pytest.raises(ValueError, match=r"\[5, 1\] channels"):
+            overlap_of_models(self.parent, regions_of([[0], [0]]))
 
     def test_the_share_that_is_kept_counts_the_diagonal(self):
         assert kept_share(self.parent, self.child).mean == pytest.approx(2 / 4)

@@ -16,6 +16,7 @@ from sa_helpers.channels.survey import (
     factor_gradients,
     function_ranks,
     place_agreement,
+    places_of_strongest,
     shared_regions,
     survey_channels,
 )
@@ -70,6 +71,22 @@ def test_gradients_are_small_differences(generator, attributes):
         )[0]
         scale = np.abs(gradients).max()
         assert gradients[:, names.index(name)] == pytest.approx(differences, abs=0.03 * scale)
+
+
+def test_channels_are_ranked_by_what_they_change_to_either_side():
+    names, is_present = ("0_0", "0_1", "0_2"), np.ones((1, 1), dtype=bool)
+    winners, profiles = np.zeros((1, 3), dtype=np.int64), np.ones((3, 1))
+    regions = ChannelRegions(names, ("skin",), winners, is_present, profiles)
+    effects = np.array([[1.0, 0.0], [-3.0, 1.0], [2.0, 2.0]])
+    ranked = ChannelSurvey(regions, ("yaw", "beard"), effects, {})
+    assert (ranked.strongest("yaw"), ranked.strongest("beard")) == ("0_1", "0_2")
+    assert [ranked.rank(name, "yaw") for name in names] == [3, 1, 2]
+    assert ranked.effects_on("beard").tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="tuple"):
+        ranked.rank("0_0", "gaze")
+    other = ChannelSurvey(regions, ("yaw",), np.array([[5.0], [4.0], [6.0]]), {})
+    assert places_of_strongest(ranked, ranked, ["yaw", "beard"]) == {"yaw": 1, "beard": 1}
+    assert places_of_strongest(ranked, other, ["yaw", "beard"]) == {"yaw": -3}
 
 
 @pytest.mark.slow
@@ -204,6 +221,12 @@ def test_a_family_surveys_its_models_once(generator, attributes, segmenter, tmp_
     before = path.stat().st_mtime_ns
     assert main(arguments) == 0
     assert path.stat().st_mtime_ns == before, "nothing had changed"
+    with pytest.raises(CheckpointError, match="sa-helpers survey FAMILY mine --second"):
+        _ = models["mine"].second_survey
+    assert main([*arguments, "--second"]) == 0
+    assert models["mine"].has_second_survey
+    assert models["mine"].second_survey.record["seeds"] == [2, 3]
+    assert models["mine"].survey.record["seeds"] == [0, 1]
     save_model(tmp_path / "mine", generator, record=record, dtype=torch.float32)
     assert main(arguments) == 0
     assert path.stat().st_mtime_ns > before

@@ -45,9 +45,10 @@ class Run:
 CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
     "aligned_models": Run(0, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
     "component_reset": Run(0, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
-    "semantic_alignment": None,
-    "locality": None,
-    "forgetting": None,
+    "directions": Run(27, "SEEDS = range(1000, 1004)"),
+    "channels": Run(25, "", is_measured=False),
+    "locality": Run(18, "", is_measured=False),
+    "forgetting": Run(21, "", is_measured=False),
     "resolutions": None,
     "inversion": Run(29, "", is_measured=False),
     "translation": Run(39, "", is_measured=False),

@@ -22,6 +22,7 @@ from sa_helpers.images import (
     make_grid,
     read_image,
     resize,
+    tint,
     to_uint8,
     write_image,
 )
@@ -158,6 +159,15 @@ def test_resize_averages_and_keeps_the_range() -> None:
     assert resize(noise, img_resolution=20).abs().max() <= noise.abs().max()
     with pytest.raises(ValueError, match="8x4"):
         resize(noise[:, :, :, :4], img_resolution=4)
+
+
+def test_a_tinted_picture_is_grey_where_its_map_is_zero() -> None:
+    images = torch.rand(1, 3, 4, 4) * 2 - 1
+    tinted = tint(images, torch.tensor([[[0.0, 1.0], [0.0, 1.0]]]), colour=(1.0, -1.0, -1.0))
+    left, right = tinted[0, :, :, :2], tinted[0, :, :, 2:]
+    assert (left[0] == left[2]).all()
+    assert (right[0] > right[2] + 1.5).all()
+    assert tinted.abs().max() <= 1
 
 
 def test_wrong_shapes_say_what_was_expected(tmp_path: Path) -> None:

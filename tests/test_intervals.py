@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sa_helpers.intervals import Estimate, bootstrap
+from sa_helpers.intervals import Estimate, bootstrap, correlation
 
 
 def test_interval_of_the_mean_has_the_normal_width():
@@ -54,3 +54,23 @@ def test_estimate_is_written_with_its_interval():
 def test_bootstrap_refuses_what_has_no_interval(samples, confidence):
     with pytest.raises(ValueError, match="expected two or more finite samples"):
         bootstrap(np.array(samples), confidence=confidence)
+
+
+def test_intervals_of_a_correlation_have_the_width_of_fishers():
+    generator = np.random.default_rng(3)
+    first = generator.normal(size=400)
+    second = 0.5 * first + generator.normal(scale=0.75**0.5, size=400)
+    estimate = correlation(first, second)
+    assert estimate.mean == pytest.approx(np.corrcoef(first, second)[0, 1])
+    # Fisher: the inverse hyperbolic tangent of r has the deviation 1 / sqrt(n - 3).
+    ends = np.tanh(np.arctanh(estimate.mean) + np.array([-1.96, 1.96]) / 397**0.5)
+    assert [estimate.low, estimate.high] == pytest.approx(ends, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [([1.0, 2.0], [1.0, 2.0]), ([1.0, 2.0, 3.0], [1.0, 2.0]), ([1.0, 2.0, 3.0], [1.0] * 3)],
+)
+def test_a_correlation_needs_numbers_that_vary(first, second):
+    with pytest.raises(ValueError, match="three or more, not all equal"):
+        correlation(first, second)

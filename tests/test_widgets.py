@@ -24,18 +24,30 @@ def edit():
 
 
 def test_the_slider_draws_anew_when_it_is_moved(models, w_plus, edit):
-    box = edit_slider(models, w_plus, edit, name="first", limits=(-2, 2), num_stops=5)
-    slider, heads, image = box.children
+    box = edit_slider(models, w_plus, edit, name="first", limits=(-2, 2), unit="°", num_stops=5)
+    above, heads, image = box.children
+    slider, strength = above.children
     assert (slider.min, slider.max, slider.step, slider.value) == (-2, 2, 1, 0)
     assert (slider.description, heads.value) == ("first", "a · b")
     before = bytes(image.value)
+    assert (slider.readout, strength.value) == (False, "0°")
     slider.value = 2
+    assert strength.value == "+2°"
     pictures = to_uint8(
         torch.cat([edit_images(model, w_plus, edit, 2.0) for model in models.values()])
     )
     assert image.value == encode_jpeg(make_grid(pictures, num_columns=2, padding_px=4)) != before
     slider.value = 0
-    assert image.value == before
+    assert (image.value, strength.value) == (before, "0°")
+    box.close()
+
+
+@pytest.mark.parametrize(
+    ("amount", "written"), [(3.79978, "+3.8°"), (-24, "-24°"), (0.3, "+0.3°"), (1e-16, "0°")]
+)
+def test_a_strength_is_written_with_few_digits_and_its_unit(models, w_plus, edit, amount, written):
+    box = edit_slider(models, w_plus, edit, name="first", limits=(amount - 1, amount + 1), unit="°")
+    assert box.children[0].children[1].value == written
     box.close()
 
 

@@ -40,24 +40,26 @@ def own_direction(learnt, cosine, parent_turns_by, *, found):
     require(turned > 20, f"the parent turns by more than {turned:.0f} degrees: move it by REACH")
 
 
-def pure_direction(pure, *, w, labels):
-    """Orthogonal to the directions that were to be left alone."""
+def pure_direction(pure, hair_by, *, w, labels):
+    """A direction without the components along three others."""
+    length = float(pure.vector.norm())
+    require(abs(length - 1) < 0.01, "pure has to be a direction of length 1")
     for factor in ("beard", "yaw_deg", "curl"):
-        unwanted = editing.fit_regression(w, labels[factor], name=factor)
-        cosine = float(pure.vector @ unwanted.vector / pure.vector.norm() / unwanted.vector.norm())
-        require(abs(cosine) < 0.01, f"pure still has a cosine of {cosine:.2f} with {factor}")
-    hair = editing.fit_regression(w, labels["hair_length"], name="hair_length")
-    require(float(pure.vector @ hair.vector) > 0, "pure has to lengthen the hair")
+        other = editing.fit_regression(w, labels[factor], name=factor)
+        along = abs(float(pure.vector @ other.vector))
+        require(along < 0.02, f"pure still points along {factor}: orthogonalise by all three")
+    moved = number(hair_by, "hair_by")
+    require(-0.5 < moved < 1, "hair_by is in standard deviations: editing.standardise")
 
 
-def without_eyes(kept_of_others, *, own, compared, regions):
-    """Kept channels among those that are not of the eyes."""
-    found = numbers(kept_of_others, "kept_of_others", compared)
-    is_counted = (own != channels.NO_REGION) & (own != list(regions).index("eye"))
-    for name, of in compared.items():
-        expected = int((of.localized() == own)[is_counted].sum())
-        hint = "localized in the parent, not in its eyes, and with the same region in the other"
-        near(found[name], expected, f"kept_of_others[{name!r}]", within=0, hint=hint)
+def without_eyes(kept_without_eyes, *, own, compared, parent_found, NEAR, DISTANT, FLOOR):
+    """Channels of other regions than the eyes that are where they were."""
+    found = numbers(kept_without_eyes, "kept_without_eyes", (NEAR, DISTANT, FLOOR))
+    is_wanted = (own != channels.NO_REGION) & (own != parent_found.regions.index("eye"))
+    for name, count in found.items():
+        expected = int((compared[name].localized() == own)[is_wanted].sum())
+        hint = "localized in the parent, not in the eyes, and in the same region of the model"
+        near(count, expected, f"kept_without_eyes[{name!r}]", within=0, hint=hint)
 
 
 def threshold(kept, *, parent_found, surveys, NEAR, DISTANT):
@@ -99,7 +101,7 @@ def where(hybrids, does_flip, *, parent, children):
                 message = f"hybrids[{name!r}, {r_swap}] at {resolution} px has to be {whose}'s"
                 require(moved < 1e-6, message)
     require(does_flip in (True, False), "does_flip has to be True or False")
-    require(not does_flip, "look again at up to 8 px: are people of the flipped child upside down?")
+    require(not does_flip, "look again at up to 8 px: are the people upside down?")
 
 
 def instead(eyes_kept, eyes_to_mouth, *, found, models):

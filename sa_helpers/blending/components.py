@@ -17,6 +17,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
+from numpy import ndarray
 from torch import Tensor
 
 from sa_helpers.networks import Generator
@@ -169,6 +171,28 @@ def weight_change(
     relative = torch.linalg.vector_norm(after - before) / torch.linalg.vector_norm(before)
     correlation = torch.corrcoef(torch.stack([before, after]))[0, 1]
     return WeightChange(float(relative), float(correlation))
+
+
+def input_changes(parent: Generator, child: Generator) -> Float[ndarray, " channels"]:
+    """Compare the kernels that read each style channel: norm of their change by the parent's.
+
+    Returns:
+        One number for each feature channel, in the order of `StyleSpace.feature_names`.
+
+    Raises:
+        ValueError: Models of different sizes.
+    """
+    require_same_config(parent, child)
+    changes = []
+    for layer in parent.synthesis.style_space.layers:
+        if not layer.is_torgb:
+            before, after = (
+                model.synthesis.get_parameter(f"{layer.name}.weight").detach()
+                for model in (parent, child)
+            )
+            norms = [w.square().sum(dim=(0, 2, 3)).sqrt() for w in (after - before, before)]
+            changes.append(norms[0] / norms[1])
+    return torch.cat(changes).cpu().double().numpy()
 
 
 def require_same_config(model: Generator, other: Generator) -> None:

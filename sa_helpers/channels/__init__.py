@@ -7,13 +7,15 @@ from sa_helpers.channels.localization import (
     grid_labels,
     overlap_scores,
     region_strengths,
+    strongest_cells,
 )
 from sa_helpers.channels.maps import GRID, channel_maps, distinct_places
 from sa_helpers.channels.overlaps import (
+    OverlapOfModels,
     channel_agreement,
     kept_share,
     overlap_by_chance,
-    overlap_columns,
+    overlap_of_models,
     overlap_table,
     own_ranks,
     regained_share,
@@ -23,6 +25,7 @@ __all__ = [
     "GRID",
     "NO_REGION",
     "ChannelRegions",
+    "OverlapOfModels",
     "channel_agreement",
     "channel_maps",
     "discover_channels",
@@ -30,10 +33,11 @@ __all__ = [
     "grid_labels",
     "kept_share",
     "overlap_by_chance",
-    "overlap_columns",
+    "overlap_of_models",
     "overlap_scores",
     "overlap_table",
     "own_ranks",
     "regained_share",
     "region_strengths",
+    "strongest_cells",
 ]

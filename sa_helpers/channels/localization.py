@@ -66,6 +66,19 @@ def overlap_scores(
     return scores
 
 
+def strongest_cells(
+    maps: Float[Tensor, "maps side side"], counts: Integer[Tensor, " maps"]
+) -> Bool[Tensor, "maps side side"]:
+    """As many cells of each map as are counted for it, those with the largest values.
+
+    Args:
+        maps: Where channels act, of one image or several.
+        counts: For each map, such as the size of a region.
+    """
+    ranks = maps.flatten(1).argsort(dim=1, descending=True).argsort(dim=1)
+    return (ranks < counts[:, None]).view(maps.shape)
+
+
 def region_strengths(
     maps: Float[Tensor, "channels side side"],
     labels: Integer[ndarray, "side side"],

@@ -4,6 +4,7 @@ Source: Wu et al. 2022 (StyleAlign), Section 3, Tables 1, 3 and 4.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
@@ -19,8 +20,8 @@ def overlap_table(
     """Channels that are localized in region i of one model and in region j of the other.
 
     Args:
-        first: As `ChannelRegions.localized` of the parent returns it; gives the rows.
-        second: The same of the child, for the columns.
+        first: As `ChannelRegions.localized` of one model returns it; gives the rows.
+        second: The same of the other, for the columns.
 
     Source: Wu et al. 2022 (StyleAlign), Table 1.
     """
@@ -30,25 +31,39 @@ def overlap_table(
     return table
 
 
-def overlap_columns(parent: ChannelRegions, child: ChannelRegions) -> dict[str, list[object]]:
-    """The overlap of two models as columns of a table, totals included.
+@dataclass(frozen=True)
+class OverlapOfModels:
+    """Localized channels of two models by their regions, for `plotting.heat_map`.
 
-    Columns are regions of the parent and rows regions of the child, as in the paper; regions
-    without a localized channel are left out, and so are zeros. `all` counts the channels that are
-    localized there in one model, whatever they do in the other.
+    Attributes:
+        counts: One row a region of the child and one column a region of the parent.
+        child_regions: The rows: region and how many channels are localized there in the child,
+            whatever they do in the parent.
+        parent_regions: The columns, likewise, with the number in a second line.
+    """
+
+    counts: Integer[ndarray, "rows columns"]
+    child_regions: tuple[str, ...]
+    parent_regions: tuple[str, ...]
+
+
+def overlap_of_models(parent: ChannelRegions, child: ChannelRegions) -> OverlapOfModels:
+    """Count the channels of each region of the parent by their regions in the child.
+
+    Regions without a localized channel are left out.
 
     Source: Wu et al. 2022 (StyleAlign), Tables 1, 3 and 4.
     """
-    names, own, others = parent.regions, parent.localized(), child.localized()
-    counts = overlap_table(own, others, num_regions=len(names))
-    columns = [r for r in range(len(names)) if (own == r).any()]
-    rows = [r for r in range(len(names)) if (others == r).any()]
-    shown: dict[str, list[object]] = {"child, parent": [*(names[r] for r in rows), "all"]}
-    for column in columns:
-        cells: list[object] = [int(counts[column, row]) or "" for row in rows]
-        shown[names[column]] = [*cells, int((own == column).sum())]
-    totals: list[object] = [int((others == row).sum()) for row in rows]
-    return {**shown, "all": [*totals, ""]}
+    names, own, others = parent.regions, *_localized(parent, child)
+    counts = overlap_table(others, own, num_regions=len(names))
+    totals = [[int((of == r).sum()) for r in range(len(names))] for of in (others, own)]
+    rows, columns = (np.flatnonzero(of) for of in totals)
+    of_child, of_parent = totals
+    return OverlapOfModels(
+        counts[np.ix_(rows, columns)],
+        tuple(f"{names[r]}: {of_child[r]}" for r in rows),
+        tuple(f"{names[r]}\n{of_parent[r]}" for r in columns),
+    )
 
 
 def kept_share(parent: ChannelRegions, child: ChannelRegions) -> Estimate:

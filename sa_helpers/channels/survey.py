@@ -54,7 +54,32 @@ class ChannelSurvey:
         Raises:
             ValueError: No such channel or factor.
         """
-        return float(self.effects[self.found.names.index(channel), self.factors.index(factor)])
+        return float(self.effects_on(factor)[self.found.names.index(channel)])
+
+    def effects_on(self, factor: str) -> Float[ndarray, " channels"]:
+        """Derivatives of one factor by all channels.
+
+        Raises:
+            ValueError: No such factor.
+        """
+        return self.effects[:, self.factors.index(factor)]
+
+    def strongest(self, factor: str) -> str:
+        """Name of the channel that changes a factor most, to whichever side.
+
+        Raises:
+            ValueError: No such factor.
+        """
+        return self.found.names[int(np.abs(self.effects_on(factor)).argmax())]
+
+    def rank(self, channel: str, factor: str) -> int:
+        """Place of a channel among all channels, by how much each changes a factor; 1 is the first.
+
+        Raises:
+            ValueError: No such channel or factor.
+        """
+        strengths = np.abs(self.effects_on(factor))
+        return int((strengths > strengths[self.found.names.index(channel)]).sum()) + 1
 
     def of_channels(self, names: Sequence[str]) -> "ChannelSurvey":
         """The same of some channels, such as those that a smaller model has too.
@@ -193,6 +218,31 @@ def function_ranks(
     return own_ranks(pairs, first.layers)
 
 
+def places_of_strongest(
+    first: ChannelSurvey, second: ChannelSurvey, factors: Sequence[str]
+) -> dict[str, int]:
+    """Place in the second model of the first one's strongest channel for each factor.
+
+    Places are as `ChannelSurvey.rank` gives them; below zero where the channel changes the factor
+    to the other side. If the models have nothing to do with each other, any place is as likely.
+
+    Args:
+        first: Of one model.
+        second: Of the other.
+        factors: Of the first; those that the second does not have are left out.
+
+    Raises:
+        ValueError: The first does not have a factor, or the second lacks a channel.
+    """
+    places = {}
+    for factor in factors:
+        channel = first.strongest(factor)
+        if factor in second.factors:
+            is_same = first.effect(channel, factor) * second.effect(channel, factor) > 0
+            places[factor] = second.rank(channel, factor) * (1 if is_same else -1)
+    return places
+
+
 def shared_regions(first: ChannelSurvey, second: ChannelSurvey) -> list[str]:
     """Names of the regions that occur in both models; two or more make their places comparable."""
     shared = _is_shared(first, second)
@@ -277,3 +327,6 @@ SURVEYS: ArrayKind[ChannelSurvey] = ArrayKind(
     remedy="Make it with `sa-helpers survey FAMILY {name}`.",
 )
 """Surveys as files, with bytes and half precision for numbers."""
+
+SECOND_SURVEYS = replace(SURVEYS, remedy="Make it with `sa-helpers survey FAMILY {name} --second`.")
+"""The same, on other images."""

@@ -65,6 +65,7 @@ def survey(
     names: Names = (),
     *,
     num_images: Count = 24,
+    second: bool = False,
     num_threads: NumThreads = None,
 ) -> None:
     """Find what each channel of a family's models does.
@@ -74,13 +75,15 @@ def survey(
       sa-helpers survey clay toon dog
 
     Args:
-        num_images: Images that are edited.
+        num_images: Images that are looked at.
+        second: Look at other images, and keep the result beside the first; how far the two agree
+            is the most that two models can.
     """
     use_num_threads(num_threads)
     models = open_family(family)
     with if_interrupted("the same command goes on after the surveys that are finished"):
         for name in names or models.names:
-            say(survey_family(models, [name], range(num_images))[0])
+            say(survey_family(models, [name], num_images, is_second=second)[0])
 
 
 def scale(

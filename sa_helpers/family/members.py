@@ -187,6 +187,27 @@ class Member:
         """Whether the channels were surveyed."""
         return self.survey_path.is_file()
 
+    @property
+    def second_survey(self) -> "sa_helpers.channels.survey.ChannelSurvey":
+        """A survey on other images, which tells how far surveys of one model agree.
+
+        Raises:
+            CheckpointError: It was not made, or for other weights; the message says how to do it.
+        """
+        from sa_helpers.channels.survey import SECOND_SURVEYS
+
+        return self._beside(SECOND_SURVEYS, self.second_survey_path)
+
+    @property
+    def second_survey_path(self) -> Path:
+        """Path of the file of the second survey, there or not."""
+        return self.folder / "channels" / "second" / f"{self.name}.npz"
+
+    @property
+    def has_second_survey(self) -> bool:
+        """Whether the channels were surveyed on other images, too."""
+        return self.second_survey_path.is_file()
+
     def found_latents(self, *, space: str = "z") -> "sa_helpers.inversion.FoundLatents":
         """Open the latents that searches found for held-out images of the model's domain.
 

@@ -49,23 +49,34 @@ def survey_model(models: Family, name: str, seeds: Sequence[int]) -> ChannelSurv
     return with_record(survey, model=name, model_sha256=member.sha256)
 
 
-def survey_family(models: Family, names: Sequence[str], seeds: Sequence[int]) -> list[Path]:
+def survey_family(
+    models: Family, names: Sequence[str], num_images: int, *, is_second: bool = False
+) -> list[Path]:
     """Survey models and write what was found, except where it is up to date or comes shipped.
+
+    Args:
+        models: See `survey_model`.
+        names: Of the models.
+        num_images: Seeds from 0 on, or as many behind them for a second survey.
+        is_second: Make the second survey, beside the first.
 
     Returns:
         The paths of the surveys.
     """
-    paths = []
+    start = num_images if is_second else 0
+    seeds, paths = range(start, start + num_images), []
     for name in names:
         member = models[name]
-        is_lent = _is_lent(models, member) and member.has_survey
-        if not is_lent and not from_first(functools.partial(_is_current, member, seeds)):
-            said = provenance(f"sa-helpers survey {models.name} {name} --num-images {len(seeds)}")
-            survey = with_record(survey_model(models, name, seeds), **said)
+        path = member.second_survey_path if is_second else member.survey_path
+        is_lent = _is_lent(models, member) and path.is_file()
+        if not is_lent and not from_first(functools.partial(_is_current, member, path, seeds)):
+            option = " --second" if is_second else ""
+            command = f"sa-helpers survey {models.name} {name} --num-images {num_images}{option}"
+            survey = with_record(survey_model(models, name, seeds), **provenance(command))
             if is_first():
-                SURVEYS.save(member.survey_path, survey)
+                SURVEYS.save(path, survey)
             wait_for_all()
-        paths.append(member.survey_path)
+        paths.append(path)
     return paths
 
 
@@ -112,9 +123,9 @@ def _attributes(member: Member) -> AttributeReader | None:
     return readers.attributes if readers.can_read_factors else None
 
 
-def _is_current(member: Member, seeds: Sequence[int]) -> bool:
+def _is_current(member: Member, path: Path, seeds: Sequence[int]) -> bool:
     try:
-        survey = member.survey
+        survey = SURVEYS.load_for(path, member.name, member.sha256)
     except CheckpointError:
         return False
     return (
