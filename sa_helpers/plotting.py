@@ -6,11 +6,12 @@ dark theme, in colours that colour-blind readers can tell apart, never by colour
 """
 
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, Integer, UInt8
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -31,6 +32,8 @@ _INK = "#222222"
 _DPI = 100
 _GAP_PX = 4
 _MAX_LEGEND_COLUMNS = 5  # more go into several rows
+_LEGEND_SIZE = 13.0  # in points
+_LEGEND_KEY_EMS = 4.8  # of a line or patch, and of the space around it, beside a label
 _MAX_LEVEL_GROUPS = 7  # more names than these would run into each other below the bars
 _PX_PER_POINT = _DPI / 72
 _JPEG_OPTIONS = {"quality": 90, "subsampling": 0, "optimize": True}  # sharp edges of text and clay
@@ -149,7 +152,7 @@ def curves(
         axes.minorticks_off()
     if all(estimate.low >= 0 for _, estimates in series.values() for estimate in estimates):
         axes.set_ylim(bottom=0)
-    _add_legend(figure, num_columns=len(series))
+    _add_legend(figure)
     return figure
 
 
@@ -187,10 +190,80 @@ def bars(
         )
     axes.set_xticks(range(len(groups)), groups)
     if len(groups) > _MAX_LEVEL_GROUPS:
-        for name in axes.get_xticklabels():
-            name.set(rotation=40, ha="right", rotation_mode="anchor")
-    _add_legend(figure, num_columns=len(series))
+        _slant_names(axes)
+    _add_legend(figure)
     return figure
+
+
+def heat_map(
+    values: Float[ndarray, "rows columns"] | Integer[ndarray, "rows columns"],
+    *,
+    row_labels: Sequence[str],
+    column_labels: Sequence[str],
+    y_label: str,
+    x_label: str,
+    limits: tuple[float, float] | None = None,
+    spec: str = "g",
+    least_written: float = 0.0,
+) -> BookFigure:
+    """Draw a table of numbers as colours, with the larger numbers written into their cells.
+
+    The paler, the nearer to zero; where there are numbers below zero these are orange, the others
+    purple. What is not a number stays empty.
+
+    Args:
+        values: A count, a share or a correlation each.
+        row_labels: One a row, from the top.
+        column_labels: One a column; slanted if there are many.
+        y_label: What the rows are.
+        x_label: What the columns are.
+        limits: Values of the darkest colours; None takes 0, or as far below zero as above, to the
+            largest value.
+        spec: Format of the written numbers.
+        least_written: Numbers of this size or smaller are not written; so zeros are blank.
+
+    Raises:
+        ValueError: Not one label for each row and column.
+    """
+    if values.shape != (len(row_labels), len(column_labels)):
+        raise ValueError(
+            f"There are {len(row_labels)} row labels and {len(column_labels)} column labels for "
+            f"values of shape {values.shape}; expected one for each row and column."
+        )
+    figure = BookFigure(width_px=800, height_px=170 + 32 * len(row_labels))
+    axes = _add_axes(figure, x_label, y_label)
+    low, high = limits or _limits_of(values)
+    colours = "PuOr" if low < 0 else "Blues"
+    image = axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
+    axes.grid(visible=False)
+    axes.set_yticks(range(len(row_labels)), row_labels)
+    axes.set_xticks(range(len(column_labels)), column_labels)
+    if len(column_labels) > _MAX_LEVEL_GROUPS:
+        _slant_names(axes)
+    _write_numbers(axes, values, strongest=max(-low, high), spec=spec, least=least_written)
+    figure.colorbar(image, ax=axes, pad=0.02).ax.tick_params(labelsize=13, colors=_INK)
+    return figure
+
+
+def _limits_of(values: ndarray) -> tuple[float, float]:
+    """From zero, or from as far below as above, to the largest value."""
+    largest = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
+    return (-largest if np.nanmin(values, initial=0.0) < 0 else 0.0), largest
+
+
+def _write_numbers(
+    axes: Axes, values: ndarray, *, strongest: float, spec: str, least: float
+) -> None:
+    for (row, column), value in np.ndenumerate(values):
+        if abs(value) > least:  # NaN is not
+            colour = "white" if abs(value) > 0.6 * strongest else _INK
+            text = format(value, spec).replace("-", "\N{MINUS SIGN}")
+            axes.text(column, row, text, ha="center", va="center", fontsize=11, color=colour)
+
+
+def _slant_names(axes: Axes) -> None:
+    for name in axes.get_xticklabels():
+        name.set(rotation=40, ha="right", rotation_mode="anchor")
 
 
 def _enlarge(
@@ -226,10 +299,15 @@ def _check_table(arrays: Sequence[ndarray], column_labels: Sequence[str] | None)
 
 def _margin_left_px(labels: Sequence[str], font_size: float) -> int:
     """Room for the longest line."""
+    widest = _width_px(labels, font_size)
+    return round(widest + 16) if widest else 0
+
+
+def _width_px(labels: Sequence[str], font_size: float) -> float:
+    """Width of the longest line of some labels."""
     lines = [line for label in labels for line in label.split("\n") if line.strip()]
     paths = [TextPath((0, 0), line, size=font_size) for line in lines]
-    widest = max((path.get_extents().x1 for path in paths), default=0.0)
-    return round(widest * _PX_PER_POINT + 16) if widest else 0
+    return max((path.get_extents().x1 for path in paths), default=0.0) * _PX_PER_POINT
 
 
 def _margin_top_px(labels: Sequence[str], font_size: float) -> int:
@@ -252,10 +330,38 @@ def _add_axes(figure: BookFigure, x_label: str, y_label: str) -> Axes:
     return axes
 
 
-def _add_legend(figure: BookFigure, *, num_columns: int) -> None:
-    """Put the legend above the axes, where it can hide nothing."""
-    columns = num_columns if num_columns <= _MAX_LEGEND_COLUMNS else 3
-    figure.legend(loc="outside upper center", ncols=columns, frameon=False, fontsize=13)
+def _add_legend(figure: BookFigure) -> None:
+    """Put the legend above the axes, where it can hide nothing, in as many rows as it needs."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    room = figure.get_figwidth() * _DPI - 2 * _LEGEND_SIZE
+    shown = [
+        _wrapped(label, room - _LEGEND_KEY_EMS * _LEGEND_SIZE * _PX_PER_POINT) for label in labels
+    ]
+    most = len(shown) if len(shown) <= _MAX_LEGEND_COLUMNS else 3
+    fitting = (n for n in range(most, 1, -1) if _legend_width_px(shown, num_columns=n) <= room)
+    figure.legend(
+        handles,
+        shown,
+        loc="outside upper center",
+        ncols=next(fitting, 1),
+        frameon=False,
+        fontsize=_LEGEND_SIZE,
+    )
+
+
+def _legend_width_px(labels: Sequence[str], *, num_columns: int) -> float:
+    """Width of a legend; matplotlib fills it column by column."""
+    columns = np.array_split(np.array(labels, dtype=object), num_columns)
+    texts = sum(_width_px(column.tolist(), _LEGEND_SIZE) for column in columns)
+    return texts + num_columns * _LEGEND_KEY_EMS * _LEGEND_SIZE * _PX_PER_POINT
+
+
+def _wrapped(label: str, room_px: float) -> str:
+    """A label in lines that are no longer than the room."""
+    width = _width_px([label], _LEGEND_SIZE)
+    if width <= room_px:
+        return label
+    return textwrap.fill(label, int(0.9 * len(label) * room_px / width))
 
 
 def _columns(estimates: Sequence[Estimate]) -> tuple[ndarray, ndarray, ndarray]:

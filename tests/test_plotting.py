@@ -135,6 +135,63 @@ def test_logarithmic_curves_keep_the_parent_at_zero(estimates):
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "2", "8"]
 
 
+LONG_NAME = "a child that was trained on few images, with augmentation"
+
+
+@pytest.mark.parametrize(
+    ("names", "num_rows"),
+    [
+        (["toon", "dog"], 1),
+        (["toon", "a child that saw few images", "dog", "a child that saw many images"], 2),
+        ([LONG_NAME + " and a frozen discriminator", LONG_NAME, "dog"], 3),
+        ([f"{LONG_NAME}, {LONG_NAME}"], 1),
+    ],
+)
+def test_a_legend_is_wrapped_where_it_is_wider_than_the_figure(estimates, names, num_rows):
+    series = {name: ([0.0, 2.0, 8.0], estimates) for name in names}
+    figure = plotting.curves(series, x_label="kimg", y_label="d")
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= 800
+    tops = sorted(text.get_window_extent().y1 for text in legend.get_texts())
+    assert 1 + sum(b - a > 5 for a, b in pairwise(tops)) == num_rows
+
+
+def test_a_heat_map_writes_what_is_large_and_leaves_zeros_and_gaps_blank():
+    values = np.array([[0.9, 0.0], [-0.5, 0.1], [np.nan, 0.3]])
+    figure = plotting.heat_map(
+        values,
+        row_labels=["yaw", "hair", "beard"],
+        column_labels=["yaw", "ears"],
+        y_label="of the parent",
+        x_label="of the child",
+        spec=".1f",
+        least_written=0.1,
+    )
+    axes = figure.axes[0]
+    written = {text.get_position(): text.get_text() for text in axes.texts}
+    assert written == {(0, 0): "0.9", (0, 1): "\N{MINUS SIGN}0.5", (1, 2): "0.3"}
+    assert axes.images[0].get_clim() == (-0.9, 0.9)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["yaw", "hair", "beard"]
+
+
+def test_a_heat_map_of_counts_begins_at_zero_and_one_of_nothing_is_drawn():
+    labels = {"row_labels": ["ear"], "column_labels": ["ear"], "y_label": "", "x_label": ""}
+    for count, high in ((12, 12), (0, 1)):
+        figure = plotting.heat_map(np.array([[count]]), **labels)
+        assert figure.axes[0].images[0].get_clim() == (0, high)
+        assert [text.get_text() for text in figure.axes[0].texts] == ["12"] * (count > 0)
+
+
+def test_a_heat_map_without_a_label_for_each_row_is_refused():
+    with pytest.raises(ValueError, match="1 row labels"):
+        plotting.heat_map(
+            np.zeros((2, 1)), row_labels=["a"], column_labels=["b"], y_label="", x_label=""
+        )
+
+
 def test_bars_stand_side_by_side_with_their_means(estimates):
     series = {"toon": estimates, "dog": estimates[::-1]}
     figure = plotting.bars(["a", "b", "c"], series, y_label="d")
