@@ -13,7 +13,7 @@ from numpy import ndarray
 from sa_helpers.intervals import Estimate
 from sa_helpers.latents import images_from_seeds
 from sa_helpers.networks import Generator
-from sa_helpers.recognition import AttributeNetwork
+from sa_helpers.recognition import AttributeReader
 
 Readings = Mapping[str, Float[ndarray, " _"]]
 """Factor to what was read in the picture of each z."""
@@ -21,7 +21,7 @@ Readings = Mapping[str, Float[ndarray, " _"]]
 
 def read_factors(
     generator: Generator,
-    reader: AttributeNetwork,
+    reader: AttributeReader,
     seeds: Sequence[int],
     *,
     factors: Sequence[str],

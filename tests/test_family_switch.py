@@ -41,8 +41,10 @@ class Run:
 
 
 CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
-    "aligned_models": Run(0, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
-    "component_reset": Run(0, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
+    "aligned_models": Run(
+        12, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004); READ_SEEDS = range(1000, 1040)"
+    ),
+    "component_reset": Run(5, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
     "semantic_alignment": None,
     "locality": None,
     "forgetting": None,
