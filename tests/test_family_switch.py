@@ -2,8 +2,8 @@
 
 A made-up family of NVIDIA's pickles, downloaded from a local web server, takes the place of the
 clay models, and published readers of photographs the place of those of clay. All weights are
-random, so what a chapter claims of trained models may fail; nothing else. Cells that need what such
-a family lacks are passed over, and counted.
+random, so what a chapter claims of trained models may not hold, and is reported; nothing fails. Cells
+that need what such a family lacks are passed over, and counted.
 """
 
 import re
@@ -43,8 +43,10 @@ class Run:
 
 
 CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
-    "aligned_models": Run(0, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
-    "component_reset": Run(0, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
+    "aligned_models": Run(
+        12, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004); READ_SEEDS = range(1000, 1040)"
+    ),
+    "component_reset": Run(5, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
     "directions": Run(27, "SEEDS = range(1000, 1004)"),
     "channels": Run(25, "", is_measured=False),
     "locality": Run(18, "", is_measured=False),
@@ -138,14 +140,11 @@ def test_a_chapter_runs_through_on_it(folder, chapter, monkeypatch):
         notebook,
         timeout=600,
         kernel_name="python3",
-        allow_error_names=["AssertionError"],
         resources={"metadata": {"path": str(folder)}},
     )
     client.execute()
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    for cell in code:
-        failed = [output for output in cell.outputs if output.output_type == "error"]
-        assert not failed or "assert " in cell.source, failed
+    assert not [out for cell in code for out in cell.outputs if out.output_type == "error"]
     shown = "".join(str(output) for cell in code for output in cell.outputs)
     assert all(name in shown for name in CHILDREN) or not CHAPTERS[chapter].is_measured
     said = ["".join(o.get("text", "") for o in cell.outputs) for cell in code]
