@@ -64,6 +64,8 @@ def write_setup(path: Path) -> None:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     if any(cell.execution_count for cell in code):
         for number, cell in enumerate(code, start=1):
+            if cell.execution_count is None and not is_setup(cell):
+                continue  # it has to be run
             cell.execution_count = number
             for output in cell.outputs:
                 if output.output_type == "execute_result":
