@@ -2,8 +2,8 @@
 
 A made-up family of NVIDIA's pickles, downloaded from a local web server, takes the place of the
 clay models, and published readers of photographs the place of those of clay. All weights are
-random, so what a chapter claims of trained models may not hold, and is reported; nothing fails. Cells
-that need what such a family lacks are passed over, and counted.
+random, so what a chapter claims of trained models may not hold, and is reported; nothing fails.
+Cells that need what such a family lacks are passed over, and counted.
 """
 
 import re
