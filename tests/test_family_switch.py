@@ -2,8 +2,8 @@
 
 A made-up family of NVIDIA's pickles, downloaded from a local web server, takes the place of the
 clay models, and published readers of photographs the place of those of clay. All weights are
-random, so what a chapter claims of trained models may not hold, and is reported; nothing fails. Cells
-that need what such a family lacks are passed over, and counted.
+random, so what a chapter claims of trained models may not hold, and is reported; nothing fails.
+Cells that need what such a family lacks are passed over, and counted.
 """
 
 import re
@@ -34,10 +34,12 @@ class Run:
     Attributes:
         num_passed_over: Cells that need what the family lacks.
         fewer: Ends the cell of parameters, for speed.
+        names_children: Whether it compares the two children.
     """
 
     num_passed_over: int
     fewer: str
+    names_children: bool = True
 
 
 CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
@@ -48,7 +50,9 @@ CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
     "semantic_alignment": None,
     "locality": None,
     "forgetting": None,
-    "resolutions": None,
+    "resolutions": Run(
+        11, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)", names_children=False
+    ),
     "inversion": None,
     "translation": None,
     "zero_shot": None,
@@ -137,6 +141,6 @@ def test_a_chapter_runs_through_on_it(folder, chapter, monkeypatch):
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     assert not [out for cell in code for out in cell.outputs if out.output_type == "error"]
     shown = "".join(str(output) for cell in code for output in cell.outputs)
-    assert all(name in shown for name in CHILDREN)
+    assert not CHAPTERS[chapter].names_children or all(name in shown for name in CHILDREN)
     said = ["".join(o.get("text", "") for o in cell.outputs) for cell in code]
     assert sum(bool(PASSED_OVER.match(text)) for text in said) == CHAPTERS[chapter].num_passed_over
