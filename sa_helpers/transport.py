@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from sa_helpers.intervals import Estimate
 from sa_helpers.latents import images_from_seeds
 from sa_helpers.networks import Generator
 from sa_helpers.recognition import AttributeReader
@@ -91,37 +90,6 @@ def chance_limit(
         shuffled = {factor: values[order] for factor, values in child.items()}
         largest.append(np.nanmax(np.abs(transport_matrix(parent, shuffled))))
     return float(np.quantile(largest, confidence))
-
-
-def correlation(
-    first: Float[ndarray, " seeds"],
-    second: Float[ndarray, " seeds"],
-    *,
-    confidence: float = 0.95,
-    num_resamples: int = 1000,
-    seed: int = 0,
-) -> Estimate:
-    """Pearson's correlation of two readings of the same z, with its bootstrap interval over z.
-
-    Args:
-        first: One value a z.
-        second: One value a z.
-        confidence: Probability that such intervals cover the true correlation.
-        num_resamples: Draws of z with replacement.
-        seed: Of the draws.
-    """
-    rng = np.random.default_rng(seed)
-    draws = rng.integers(len(first), size=(num_resamples, len(first)))
-    resampled = _correlate(first[draws], second[draws])
-    low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Estimate(float(_correlate(first, second)), float(low), float(high), len(first))
-
-
-def _correlate(
-    first: Float[ndarray, "*draws seeds"], second: Float[ndarray, "*draws seeds"]
-) -> Float[ndarray, "*draws"]:
-    a, b = (values - values.mean(axis=-1, keepdims=True) for values in (first, second))
-    return np.asarray((a * b).mean(axis=-1) / (a.std(axis=-1) * b.std(axis=-1)))
 
 
 def _standardised(readings: Readings) -> Float[ndarray, "factors seeds"]:

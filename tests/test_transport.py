@@ -41,18 +41,6 @@ def test_the_limit_of_chance_is_kept_by_strangers_and_exceeded_by_relatives(draw
     assert transport.chance_limit(drawn, drawn) < 0.3
 
 
-def test_a_correlation_has_an_interval_that_holds_it_and_narrows_with_z(drawn):
-    noisy = drawn["yaw"] + drawn["hair"]
-    wide = transport.correlation(drawn["yaw"][:50], noisy[:50])
-    narrow = transport.correlation(drawn["yaw"], noisy)
-    assert narrow.mean == pytest.approx(np.corrcoef(drawn["yaw"], noisy)[0, 1])
-    assert narrow.low < 0.5**0.5 < narrow.high
-    assert narrow.high - narrow.low < (wide.high - wide.low) / 2
-    opposite = transport.correlation(drawn["yaw"], -noisy)
-    assert opposite.mean == pytest.approx(-narrow.mean)
-    assert (opposite.low, opposite.high) == pytest.approx((-narrow.high, -narrow.low))
-
-
 @pytest.mark.parametrize(("num_parent", "num_child"), [(5, 4), (2, 2)])
 def test_readings_of_other_z_are_refused(num_parent, num_child):
     with pytest.raises(ValueError, match="the same three z or more"):
