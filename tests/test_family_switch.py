@@ -43,7 +43,7 @@ class Run:
 CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
     "aligned_models": Run(0, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
     "component_reset": Run(0, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
-    "directions": Run(27, "SEEDS = range(1000, 1004)"),
+    "directions": Run(17, "SEEDS = range(1000, 1004)"),
     "channels": Run(25, ""),
     "locality": Run(18, ""),
     "forgetting": Run(21, ""),
