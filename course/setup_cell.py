@@ -40,7 +40,7 @@ def setup_cell(index: int = 0) -> NotebookNode:
     """The cell, as it stands in each notebook."""
     source = _SOURCE.format(address=repository_address() or "").rstrip()
     cell = nbformat.v4.new_code_cell(source, id="colab-setup")
-    cell.metadata["tags"] = list(TAGS)
+    cell.metadata |= {"tags": list(TAGS), "jupyter": {"source_hidden": True}}
     cell.execution_count = index or None
     return cell
 
@@ -64,6 +64,8 @@ def write_setup(path: Path) -> None:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     if any(cell.execution_count for cell in code):
         for number, cell in enumerate(code, start=1):
+            if cell.execution_count is None and not is_setup(cell):
+                continue  # it has to be run
             cell.execution_count = number
             for output in cell.outputs:
                 if output.output_type == "execute_result":

@@ -14,7 +14,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -46,6 +46,7 @@ _FITTERS: dict[str, Callable[..., Image.Image]] = {
 # What Pillow raises at files that are no images, or broken, found by breaking files.
 _FAULTS = (*FILE_FAULTS, OSError, SyntaxError)
 _PILLOWS_LIMIT = threading.Lock()
+_Stream = io.BufferedReader | io.BytesIO
 # Full colour resolution: JPEG's usual halving would blur the edges of saturated clay.
 _WRITERS: dict[str, dict[str, Any]] = {
     ".png": {"format": "PNG"},
@@ -133,23 +134,21 @@ def read_image(
             f"There is no image file at '{shown(path)}'. Check the path and the working folder."
         )
     with path.open("rb") as stream:
-        return decode_image(
-            stream, name=path, img_resolution=img_resolution, fit=fit, max_pixels=max_pixels
-        )
+        return _decoded_to(stream, path, img_resolution, fit, max_pixels)
 
 
 def decode_image(
-    stream: BinaryIO,
+    content: bytes,
     *,
     name: str | os.PathLike[str],
     img_resolution: int | None = None,
     fit: Fit = "crop",
     max_pixels: int = MAX_PIXELS,
 ) -> UInt8[ndarray, "height width 3"]:
-    """Read an image from a stream, otherwise as `read_image`.
+    """Read an image from the bytes of a file, otherwise as `read_image`.
 
     Args:
-        stream: That can seek.
+        content: Of the file.
         name: For what is said of it.
         img_resolution: See `read_image`.
         fit: See `read_image`.
@@ -158,14 +157,20 @@ def decode_image(
     Raises:
         ValueError: See `read_image`.
     """
-    image = _decoded(stream, Path(name), max_pixels)
+    return _decoded_to(io.BytesIO(content), Path(name), img_resolution, fit, max_pixels)
+
+
+def _decoded_to(
+    stream: _Stream, path: Path, img_resolution: int | None, fit: Fit, max_pixels: int
+) -> UInt8[ndarray, "height width 3"]:
+    image = _decoded(stream, path, max_pixels)
     if img_resolution is not None:
         size = (img_resolution, img_resolution)
         image = _FITTERS[fit](image, size, method=Image.Resampling.LANCZOS)
     return np.array(image)
 
 
-def _decoded(stream: BinaryIO, path: Path, max_pixels: int) -> Image.Image:
+def _decoded(stream: _Stream, path: Path, max_pixels: int) -> Image.Image:
     """Decode an image, once its size is known to be bearable."""
     with _explaining(path):
         opened = _open(stream)
@@ -206,7 +211,7 @@ def _explaining(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _open(stream: BinaryIO) -> Image.Image:
+def _open(stream: _Stream) -> Image.Image:
     """Read the header. Pillow has a limit too, one for all of a process: here ours holds."""
     with _PILLOWS_LIMIT:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None

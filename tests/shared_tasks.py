@@ -61,7 +61,11 @@ def _generator() -> Generator:
     networks = new_networks(
         img_resolution=32, seed=0, channels=channels, latent_dim=8, num_mapping_layers=2
     )
-    return networks[0].requires_grad_(False)
+    generator = networks[0].requires_grad_(False)
+    for name, parameter in generator.named_parameters():
+        if ".torgb." in name:  # so that its images are nearly within [-1, 1]
+            parameter.mul_(0.05)
+    return generator
 
 
 def survey() -> list[bytes]:
@@ -70,7 +74,7 @@ def survey() -> list[bytes]:
     w_plus = w_plus_from_seeds(generator, range(9), truncation_psi=0.7)
     masks = np.random.default_rng(0).integers(0, 2, (9, 32, 32))
     found = discover_channels(generator, w_plus, masks, regions=["a", "b"])
-    sigmas = torch.ones(generator.synthesis.style_space.total)
+    sigmas = torch.ones(len(generator.synthesis.style_space.is_feature))
     effects = factor_gradients(generator, w_plus, lambda x: x.mean(dim=(2, 3)), sigmas=sigmas)
     return [a.tobytes() for a in (found.winners, found.profiles, found.is_present, effects)]
 

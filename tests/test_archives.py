@@ -68,7 +68,8 @@ def test_other_sizes_are_cropped_and_resized(tmp_path):
     wide[:, 20:40] = 200
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("a.PNG", png(wide))
-    assert (zipped_images(path, img_resolution=8).array[0] == 200).all()
+    image = zipped_images(path, img_resolution=8).array[0]
+    assert (abs(image.astype(int) - 200) < 20).all(), "the black sides are cut off"
 
 
 def test_other_content_is_another_description(archive, tmp_path, pictures):

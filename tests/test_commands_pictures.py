@@ -12,7 +12,7 @@ from sa_helpers.blending import interpolate_weights, swap_layers
 from sa_helpers.commands import main
 from sa_helpers.commands.finetuning import finetune_defaults
 from sa_helpers.finetuning import PRESETS
-from sa_helpers.inversion import PROJECTIONS, Projection
+from sa_helpers.inversion import PROJECTIONS, Inversion, Projection
 from sa_helpers.latents import images_from_seeds, w_plus_from_seeds
 
 
@@ -65,11 +65,16 @@ class TestSheet:
         assert "holds latents of (2, 3)" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
-        "words", [["sheet", "--to", "a.gif"], ["video", "--to", "a.mpg"], ["mix", "--to", "a"]]
+        "words",
+        [
+            ["sheet", "--to", "a.gif"],
+            ["video", "--to", "a.mpg"],
+            ["mix", "--coarse", "1", "--fine", "2", "--to", "a"],
+        ],
     )
     def test_an_ending_is_refused_before_anything_is_drawn(self, words, capsys):
         with pytest.raises(SystemExit):
-            run(words[0], "one", *words[1:], "--coarse", 1, "--fine", 2)
+            run(words[0], "one", *words[1:])
         assert "has to end in" in " ".join(capsys.readouterr().err.replace("│", "").split())
 
 
@@ -103,13 +108,18 @@ def test_two_models_become_one(shelf, tmp_path, words, make):
 
 
 class TestProject:
-    def test_pictures_are_searched_and_compared(self, shelf, tmp_path, capsys):
+    def test_what_is_found_is_kept_and_compared(self, shelf, tmp_path, monkeypatch, capsys):
+        def search(given, generator, **_):
+            w_plus = w_plus_from_seeds(generator, range(len(given)), truncation_psi=1.0)
+            nothing = torch.zeros(0, len(given))
+            return Inversion("w_plus", w_plus, w_plus, given, torch.zeros(len(given)), nothing)
+
+        monkeypatch.setattr("sa_helpers.commands.drawing.invert", search)
         for i in range(2):
             images.write_image(tmp_path / "in" / f"{i}.png", np.full((9, 12, 3), 90 * i, np.uint8))
         (tmp_path / "in" / "cut.png").write_bytes((tmp_path / "in" / "0.png").read_bytes()[:45])
         to = tmp_path / "f.npz"
-        steps = ["--num-steps", 2, "--num-candidates", 2, "--perceptual-px", 32]
-        assert run("project", shelf / "one", tmp_path / "in", "--to", to, *steps) == 0
+        assert run("project", shelf / "one", tmp_path / "in", "--to", to) == 0
         found, record = PROJECTIONS.load(to)
         assert found.w_plus.shape[0] == 2
         assert record["model_sha256"] == checkpoints.load_model(shelf / "one").sha256

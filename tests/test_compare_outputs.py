@@ -227,7 +227,7 @@ def test_the_plugin_perturbs_weights_when_asked(tmp_path):
 WIDER = {
     "fine_tuning": ["cell-14", "cell-17", "cell-27", "cell-32", "cell-36", "cell-57"],
     "inversion": ["cell-16", "cell-37", "cell-39"],
-    "morphing": ["cell-18", "cell-21", "cell-25", "cell-26", "cell-30", "cell-34"],
+    "morphing": ["cell-18", "cell-19", "cell-21", "cell-25", "cell-26", "cell-30", "cell-34"],
     "translation": ["cell-05"],
     "zero_shot": ["cell-29"],
 }

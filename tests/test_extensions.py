@@ -10,10 +10,13 @@ from pybtex.database import Entry, Person
 BOOK = Path(__file__).resolve().parent.parent / "book"
 sys.path[:0] = [str(BOOK), str(BOOK / "extensions")]
 import author_year  # noqa: E402
+import claims_table  # noqa: E402
 import draw_stylegan2  # noqa: E402
 import folded_code  # noqa: E402
 import light_pages  # noqa: E402
 import page_notes  # noqa: E402
+
+CHAPTERS = sorted((BOOK.parent / "notebooks").glob("*.ipynb"))
 
 
 def parse(html: str) -> BeautifulSoup:
@@ -151,3 +154,34 @@ class TestDrawings:
         )  # fmt: skip
         assert set(coloured) == set(parts)
         assert len(coloured) == expected
+
+
+class TestClaims:
+    @pytest.mark.parametrize(
+        ("line", "parts"),
+        [
+            (
+                "holds: toon: high first costs: 0.34 [0.26, 0.41], over seeds",
+                ("toon: high first costs", "holds", "0.34 [0.26, 0.41]", "seeds"),
+            ),
+            ("not decided: dogs think", ("dogs think", "not decided", "", "")),
+            ("does not hold: a: b", ("a: b", "does not hold", "", "")),
+            ("does not hold: dogs sing: 0.1", ("dogs sing", "does not hold", "0.1", "")),
+        ],
+    )
+    def test_a_printed_line_is_read(self, line, parts):
+        claim = claims_table.read_claim(line)
+        assert (claim.text, claim.outcome, claim.measured, claim.unit) == parts
+
+    def test_other_lines_are_of_no_claim(self):
+        assert claims_table.read_claim("kept: 3 of 15") is None
+
+    def test_the_chapters_claims_are_found(self):
+        found = {path.stem: claims_table.claims_in(path) for path in CHAPTERS}
+        assert sum(map(len, found.values())) > 50
+        for name, claims in found.items():
+            assert not [c for c in claims if c.outcome == "does not hold"], name
+
+    def test_outcomes_are_counted(self):
+        claims = [claims_table.read_claim(f"{o}: it") for o in ("holds", "holds", "not decided")]
+        assert claims_table.tally(claims) == "2 holds, 1 not decided"

@@ -10,6 +10,7 @@ from test_runs import data, parent, train
 
 from sa_helpers import checkpoints, metrics
 from sa_helpers.checkpoints import CheckpointError
+from sa_helpers.commands import main
 from sa_helpers.family import is_shipped, open_family
 
 pytestmark = pytest.mark.slow
@@ -52,6 +53,10 @@ class TestRun:
         assert [kimg for kimg, _ in models["faces"].stages] == [0.0, 0.016, 0.032]
         assert models.parent.path == shelf / "people"
         assert not is_shipped(models)
+
+    def test_the_command_lists_it(self, shelf, capsys):
+        assert main(["list", str(shelf / "runs" / "faces")]) == 0
+        assert "faces              people " in capsys.readouterr().out
 
     def test_nothing_is_copied(self, shelf):
         before = sorted(shelf.rglob("*"))

@@ -2,8 +2,8 @@
 
 A made-up family of NVIDIA's pickles, downloaded from a local web server, takes the place of the
 clay models, and published readers of photographs the place of those of clay. All weights are
-random, so what a chapter claims of trained models may fail; nothing else. Cells that need what such
-a family lacks are passed over, and counted.
+random, so what a chapter claims of trained models may not hold, and is reported; nothing fails.
+Cells that need what such a family lacks are passed over, and counted.
 """
 
 import re
@@ -34,25 +34,37 @@ class Run:
     Attributes:
         num_passed_over: Cells that need what the family lacks.
         fewer: Ends the cell of parameters, for speed.
+        names_children: Whether it compares the two children.
     """
 
     num_passed_over: int
     fewer: str
+    names_children: bool = True
 
 
 CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
-    "aligned_models": Run(0, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
-    "component_reset": Run(0, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
+    "aligned_models": Run(
+        12, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004); READ_SEEDS = range(1000, 1040)"
+    ),
+    "component_reset": Run(5, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
     "directions": Run(17, "SEEDS = range(1000, 1004)"),
-    "channels": Run(25, ""),
-    "locality": Run(18, ""),
-    "forgetting": Run(21, ""),
-    "resolutions": None,
-    "inversion": None,
-    "translation": None,
-    "zero_shot": None,
-    "morphing": None,
-    "layer_swapping": None,
+    "channels": Run(25, "", names_children=False),
+    "locality": Run(18, "", names_children=False),
+    "forgetting": Run(21, "", names_children=False),
+    "resolutions": Run(
+        11, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)", names_children=False
+    ),
+    "inversion": Run(29, "", names_children=False),
+    "translation": Run(39, "", names_children=False),
+    "zero_shot": Run(26, "", names_children=False),
+    "morphing": Run(
+        10, "NUM_STEPS, SETTINGS = 4, InversionSettings(num_steps=4, num_candidates=8)"
+    ),
+    "layer_swapping": Run(
+        12,
+        "SHOWN_SEEDS, SEEDS, NUM_FEW = range(3), range(1000, 1004), 3\n"
+        "OTHER_SEEDS = range(2000, 2004)",
+    ),
     "fine_tuning": None,
     "bring_your_own_models": None,
 }
@@ -125,22 +137,18 @@ def test_a_chapter_runs_through_on_it(folder, chapter, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     notebook = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    code[1].source += f"\n{CHAPTERS[chapter].fewer}"
+    parameters = next(cell for cell in code if cell.source.startswith("FAMILY"))
+    parameters.source += f"\n{CHAPTERS[chapter].fewer}"
     client = NotebookClient(
         notebook,
         timeout=600,
         kernel_name="python3",
-        allow_error_names=["AssertionError"],
         resources={"metadata": {"path": str(folder)}},
     )
     client.execute()
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    for cell in code:
-        failed = [output for output in cell.outputs if output.output_type == "error"]
-        assert not failed or "assert " in cell.source, failed
+    assert not [out for cell in code for out in cell.outputs if out.output_type == "error"]
     shown = "".join(str(output) for cell in code for output in cell.outputs)
+    assert not CHAPTERS[chapter].names_children or all(name in shown for name in CHILDREN)
     said = ["".join(o.get("text", "") for o in cell.outputs) for cell in code]
-    num_passed_over = sum(bool(PASSED_OVER.match(text)) for text in said)
-    assert num_passed_over == CHAPTERS[chapter].num_passed_over
-    is_all = num_passed_over == len(code) - 2  # but for imports and parameters
-    assert is_all or all(name in shown for name in CHILDREN)
+    assert sum(bool(PASSED_OVER.match(text)) for text in said) == CHAPTERS[chapter].num_passed_over

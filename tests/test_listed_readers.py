@@ -232,6 +232,14 @@ TEXT = {"model": "a", "prompts": {"smile": ["x", "y"]}}
 
 
 class TestListing:
+    def test_the_public_family_lists_readers_that_may_have_to_be_fetched(self):
+        models = open_family("photo")
+        assert models["metfaces"].listed_readers is models["ffhq"].listed_readers
+        dogs = models["afhqdog"].readers
+        assert dogs.can_read_factors
+        with pytest.raises(CheckpointError, match=r"list no regions.*readers\.<name>\.regions"):
+            _ = dogs.segmenter
+
     def test_named_models_go_before_the_rest(self):
         entries = parse_readers(
             {"dogs": {"models": ["dog"], "text": TEXT}, "rest": {"regions": {"model": "a/b"}}},

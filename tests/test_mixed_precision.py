@@ -37,8 +37,9 @@ def test_fewer_low_resolutions_are_nearer_to_float32(networks, dtype, dtype_from
         if dtype_from_px == 64:
             assert torch.equal(value, exact)
         else:
-            assert 0 < error.square().mean() <= worst.square().mean() + 1e-12
-            assert error.abs().max() < (0.1 if dtype == torch.bfloat16 else 0.02)
+            assert 0 < error.square().mean() <= 1.5 * worst.square().mean()
+            bound = 0.03 if dtype == torch.bfloat16 else 0.005
+            assert error.abs().max() < bound * exact.abs().max()
 
 
 def test_float16_does_not_overflow_where_styles_and_features_are_large(networks):

@@ -14,6 +14,7 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
         "together",
+        "torch._dynamo",  # which the first optimiser imports, for seconds
         "killing",
         "sa_helpers.commands.finetuning",
         "sa_helpers.family",

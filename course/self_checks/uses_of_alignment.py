@@ -32,20 +32,18 @@ def inversion_again(image_distance, latent_distance):
     require(0.1 < latents < 1.5, message)
 
 
-def inversion_compromise(
-    reconstruction, distance_to_real, better_psi, *, found, closeness, DISTANT
-):
-    """Both sides of the bargain, for several psi."""
-    first = numbers(reconstruction, "reconstruction", (1.0, 0.7))
+def inversion_compromise(reconstruction, distance_to_real, better_psi, *, found):
+    """Both sides of the bargain, for several psi and for what was found in Z."""
+    first = numbers(reconstruction, "reconstruction", (1.0, 0.7, "z"))
     second = numbers(distance_to_real, "distance_to_real", first)
     hint = "psi = 1 leaves the latents as the search found them"
     whole = number(found["w_plus"].distances, "distances")
     near(first[1.0], whole, "reconstruction[1.0]", within=0.01, hint=hint)
+    limits = first.pop("z"), second.pop("z")
     require(first[min(first)] > first[1.0], "truncation should cost reconstruction")
-    limits = (found["z"].distances, closeness[DISTANT, "z"])
-    of_z = [number(values, "of z") for values in limits]
-    better = [psi for psi in first if first[psi] < of_z[0] and second[psi] < of_z[1]]
-    require(better_psi in (better or [None]), "better_psi: a psi that beats Z on both, or None")
+    better = [psi for psi in first if first[psi] < limits[0] and second[psi] < limits[1]]
+    message = "better_psi: a psi for which both are below those of Z, or None without one"
+    require(better_psi in (better or [None]), message)
 
 
 def translation_back(there_and_back, inverted):

@@ -34,7 +34,7 @@ def find_model(named: str | Path) -> Path:
     if path.is_dir() and is_run(path):
         raise CheckpointError(
             f"The run in {path} has no model yet: it has not finished. Give the command that "
-            "started it again, or name one of its snapshots, in snapshots/."
+            "started it again, or name what it kept so far: best, or one of snapshots/."
         )
     why = "it is a folder without a model" if path.is_dir() else "there is no such file"
     raise CheckpointError(

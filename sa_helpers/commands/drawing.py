@@ -62,7 +62,7 @@ def sheet(
     """
     use_num_threads(num_threads)
     rows = [_drawn(model, latents, truncation_psi) for model in _opened(models)]
-    columns = num_columns if len(rows) == 1 else len(rows[0])
+    columns = len(rows[0]) if len(rows) > 1 else min(num_columns, len(rows[0]))
     grid = images.make_grid(np.concatenate(rows), num_columns=columns, padding_px=_PADDING_PX)
     say(f"wrote {images.write_image(to, grid)}: {sum(map(len, rows))} pictures")
 

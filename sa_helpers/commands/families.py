@@ -42,7 +42,7 @@ def _table(models: Family) -> str:
         is_here = source is None or member.path.is_file()
         where = "here" if is_here else "to download" if source and source.url else "by hand"
         licence = shown(member.record.get("licence", ""))
-        parent = shown(member.parent or "-")
+        parent = shown(member.parent.name if member.parent else "-")
         rows.append(f"{shown(name):<18} {parent:<14} {where:<12} {licence}")
     return "\n".join([f"{'model':<18} {'parent':<14} {'file':<12} licence", *rows])
 

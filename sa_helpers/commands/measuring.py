@@ -12,7 +12,7 @@ from sa_helpers import checkpoints, metrics, runtime
 from sa_helpers.checkpoints.places import is_run
 from sa_helpers.commands.options import Count, NumThreads, use_num_threads
 from sa_helpers.commands.running import say
-from sa_helpers.datasets import clay_images, folder_images
+from sa_helpers.finetuning import ImageChoice
 from sa_helpers.images import Fit
 from sa_helpers.latents import images_from_seeds
 from sa_helpers.metrics import NetworkUnavailableError
@@ -20,9 +20,9 @@ from sa_helpers.networks import Generator
 from sa_helpers.seeds import Drawn, first_seeds
 
 _CHUNK = 50
-_FOLDER_PX = 256
+_PICTURES_PX, _CLAY_PX = 256, 128
 Images = Annotated[
-    Positional[str], arg(help="A model, a folder of images, or clay:DOMAIN for renders.")
+    Positional[str], arg(help="A model, a folder or zip of images, or clay:DOMAIN for renders.")
 ]
 
 
@@ -66,12 +66,10 @@ def measure(
 
 
 def _batches(named: str, num_images: int, fit: Fit) -> Iterator[Tensor]:
-    kind, colon, domain = named.partition(":")
-    folder = Path(named)
-    if kind == "clay" and colon:
-        return clay_images(domain, num_images=num_images, img_resolution=128).batches()
-    if folder.is_dir() and not is_run(folder):
-        found = folder_images(folder, img_resolution=_FOLDER_PX, fit=fit)
+    path, is_clay = Path(named), named.startswith("clay:")
+    if is_clay or path.suffix.lower() == ".zip" or (path.is_dir() and not is_run(path)):
+        choice = ImageChoice(num_images=num_images, fit=fit)
+        found = choice.of(named, img_resolution=_CLAY_PX if is_clay else _PICTURES_PX)
         say(f"{named}: {found.summary}")
         return found.first(num_images).batches()
     loaded = checkpoints.load_model(named, parts=(), device=runtime.default_device())

@@ -117,7 +117,7 @@ class _WithoutNone(io.TextIOBase):
 
     _NOTHING = re.compile(r"\(default:(?: None)? ?\)")
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: io.TextIOBase | TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:

@@ -5,7 +5,6 @@ Only the archive's index is read when it is opened; an image is decoded when a s
 
 import functools
 import hashlib
-import io
 import os
 import zipfile
 from collections.abc import Sequence
@@ -98,7 +97,7 @@ class ZippedImages:
                 "again, without a password."
             ) from error
         return images.decode_image(
-            io.BytesIO(content),
+            content,
             name=entry,
             img_resolution=self._resolution,
             fit=self._fit,

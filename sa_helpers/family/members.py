@@ -83,7 +83,7 @@ class Member:
             raise ValueError(
                 f'"{self.name}" of the family "{self._family}" was not trained on a domain of the '
                 "clay world, so there is no ground truth to read. Choose a model of the clay "
-                "family, or list readers in its family.toml."
+                "family."
             )
         return str(data["domain"])
 
@@ -159,7 +159,11 @@ class Member:
         # They belong to domains, so a run may use those of its parent's family.
         lenders = (member for member in (self, self.parent) if member is not None)
         folders = [m.folder for m in lenders if (m.folder / "readers").is_dir()]
-        return ClayReaders(next(iter(folders), self.folder), self.domain)
+        try:
+            return ClayReaders(next(iter(folders), self.folder), self.domain)
+        except ValueError as error:
+            how = "Or list published readers; see help(sa_helpers.family.listed_readers)."
+            raise ValueError(f"{error} {how}") from error
 
     @property
     def survey(self) -> "sa_helpers.channels.survey.ChannelSurvey":

@@ -218,7 +218,7 @@ class ListedReaders(Readers):
 
     def well_read(self, *, min_correlation: float = 0.8) -> set[str]:  # noqa: ARG002
         """All listed factors: whoever lists them answers for them."""
-        return {name for reader in self._number_readers() for name in reader.coding.names}
+        return set(self.movable())
 
     def movable(self) -> list[str]:
         """All listed factors, in the order of the listing."""

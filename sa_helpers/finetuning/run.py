@@ -96,6 +96,7 @@ class Run:
         self.distances: list[dict[str, float]] = []
         self.train_sec = 0.0
         self._ticks, self._started = _Averages(), 0.0
+        self._num_warned = 0
         if runtime.is_first():
             folder.mkdir(parents=True, exist_ok=True)
             runtime.remove_abandoned(folder, is_recursive=True)
@@ -103,7 +104,6 @@ class Run:
         if self._state_path.exists():
             self._load_state()
         self._require_agreement()
-        self._num_warned = len(self.warnings)
 
     def train(self) -> Path:
         """Train to the end and return the path of the finished model.
@@ -327,6 +327,7 @@ class Run:
         self.losses, self.distances = state["losses"], state["distances"]
         self.train_sec = state["train_sec"]
         self._ticks = _Averages.from_dict(state["ticks"])
+        self._num_warned = len(self.warnings)
         self._tell("resumed")
 
     def _require_fit(self, problems: list[str]) -> None:

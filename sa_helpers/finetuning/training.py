@@ -93,7 +93,7 @@ class Start:
         if self.channels:
             networks = widen(*networks, channels=dict(self.channels), seed=seed)
         origin = {
-            "name": path.parent.name if path.stem == "model" else path.stem,
+            "name": path.resolve().parent.name if path.stem == "model" else path.stem,
             "path": str(self.model),
             "sha256": loaded.sha256,
             "is_grown": self.grow_from is not None,

@@ -180,7 +180,8 @@ class Discriminator(nn.Module):
             dtype: Of the features down to 4x4; the rest runs in the dtype of the weights.
             dtype_from_px: Features of lower resolutions are float32.
         """
-        x = images.to(dtype=dtype, memory_format=torch.channels_last)
+        first_dtype = dtype if self.config.img_resolution >= dtype_from_px else torch.float32
+        x = images.to(dtype=first_dtype, memory_format=torch.channels_last)
         for resolution in self.resolutions:
             x = x if resolution >= dtype_from_px else x.float()
             x = self.get_submodule(f"b{resolution}")(x)

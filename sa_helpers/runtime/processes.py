@@ -179,8 +179,8 @@ def require_agreement(**said: str) -> None:
 
 def is_first_to_say(text: str) -> bool:
     """Whether no other process has asked this of the same text, so that it is printed once."""
-    if _store is None:
-        return True
+    if _store is None:  # not joined yet, so all have the same to say
+        return os.environ.get("RANK", "0") == "0"
     try:
         return bool(_store.add(f"said/{hashlib.sha256(text.encode()).hexdigest()}", 1) == 1)
     except RuntimeError:  # who kept count is gone
