@@ -22,15 +22,14 @@ from repository_address import repository_address
 TAGS = [SETUP_TAG, "remove-cell"]
 _SOURCE = """\
 # Only Colab runs this: it fetches the book and installs what the chapter needs.
+import os
+import subprocess
 import sys
 
 if "google.colab" in sys.modules:
-    import os
-    import subprocess
-
     REPOSITORY = "{address}"  # of the book that you opened this chapter from
-    subprocess.run(["git", "clone", "--depth", "1", REPOSITORY, "book"], check=True)
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", "book"], check=True)
+    subprocess.check_call(f"git clone --depth 1 {{REPOSITORY}} book".split())
+    subprocess.check_call(f"{{sys.executable}} -m pip install -e book".split())
     sys.path.insert(0, os.path.abspath("book"))
     os.chdir("book/notebooks")
 """
