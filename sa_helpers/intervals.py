@@ -123,5 +123,5 @@ def correlation(
     drawn_correlations = (x * y).sum(axis=1)[scale > 0] / scale[scale > 0]
     limits = [(1 - confidence) / 2, (1 + confidence) / 2]
     low, high = np.quantile(drawn_correlations, limits)
-    matrix = np.asarray(np.corrcoef(pairs[0], pairs[1]))
-    return Estimate(float(matrix[0, 1]), float(low), float(high), len(pairs[0]))
+    mean = float(np.corrcoef(pairs[0], pairs[1])[0, 1])
+    return Estimate(mean, float(low), float(high), len(pairs[0]))

@@ -47,7 +47,7 @@ CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
         12, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004); READ_SEEDS = range(1000, 1040)"
     ),
     "component_reset": Run(5, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
-    "directions": Run(27, "SEEDS = range(1000, 1004)"),
+    "directions": Run(17, "SEEDS = range(1000, 1004)"),
     "channels": Run(25, "", names_children=False),
     "locality": Run(18, "", names_children=False),
     "forgetting": Run(21, "", names_children=False),
