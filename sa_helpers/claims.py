@@ -120,6 +120,8 @@ def _have_surveys(models: Family) -> bool:
 
 
 NEEDS: Mapping[str, Callable[[Family], bool]] = {
+    "discriminator": lambda models: models.parent.discriminator is not None,
+    "records of few images": is_shipped,
     "readers": _have_readers,
     "segmenter": _have_segmenter,
     "ground truth": _have_ground_truth,

@@ -65,7 +65,7 @@ CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
         "SHOWN_SEEDS, SEEDS, NUM_FEW = range(3), range(1000, 1004), 3\n"
         "OTHER_SEEDS = range(2000, 2004)",
     ),
-    "fine_tuning": None,
+    "fine_tuning": Run(26, "", names_children=False),
     "bring_your_own_models": None,
 }
 CHILDREN = ("marionette", "wolf")  # names that are not those of the clay family
