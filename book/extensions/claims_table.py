@@ -1,6 +1,7 @@
 """A table of all that the chapters claim, made from what their cells printed when they were run.
 
-The directive `claims` stands where the tables go, one for each chapter, in the order of the book.
+The directive `claims` stands where the tables go, one for each chapter, in the order of the book;
+with the option `total` it is one sentence that counts them.
 """
 
 import re
@@ -8,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import nbformat
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -65,6 +67,8 @@ def tally(claims: Iterable[Claim]) -> str:
 class ClaimsDirective(SphinxDirective):
     """Write the tables of all chapters that claim something."""
 
+    option_spec: ClassVar = {"total": directives.flag}
+
     def run(self) -> list[nodes.Node]:
         """Build them."""
         written: list[nodes.Node] = []
@@ -77,7 +81,7 @@ class ClaimsDirective(SphinxDirective):
                 every += claims
                 written += [_heading(name, claims), _table(claims)]
         total = nodes.paragraph(text=f"In all {len(every)} claims: {tally(every)}.")
-        return [total, *written]
+        return [total] if "total" in self.options else [total, *written]
 
 
 def _chapters(environment: Any) -> list[str]:
