@@ -52,13 +52,13 @@ class Claims:
             claim: One sentence, without a full stop.
             is_true: Whether it holds; None where the measurement does not decide.
             shown: What was measured, with its interval.
-            unit: What the interval is over.
+            unit: What the interval in `shown` is over.
 
         Raises:
             AssertionError: A claim of the book does not hold on the book's family.
         """
         outcome = None if is_true is None else bool(is_true)
-        measured = ", over ".join(part for part in (shown, unit) if part)
+        measured = f"{shown}, over {unit}" if shown and unit else shown
         if self.are_asserted and outcome is False:
             raise AssertionError(f"{claim}: {measured}" if measured else claim)
         print(": ".join(part for part in (_OUTCOMES[outcome], claim, measured) if part))
