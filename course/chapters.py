@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import yaml
 from nbformat import NotebookNode
 
 from course.plain import DIRECTIVE, ROOT
@@ -127,8 +128,10 @@ def exercise_data() -> dict[str, dict[str, Any]]:
 
 
 def chapter_paths() -> list[Path]:
-    """The chapters' notebooks."""
-    return sorted((ROOT / "notebooks").glob("*.ipynb"))
+    """The chapters' notebooks, in the order of the book."""
+    contents = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
+    files = [entry["file"] for part in contents["parts"] for entry in part["chapters"]]
+    return [ROOT / f"{file}.ipynb" for file in files if file.startswith("notebooks/")]
 
 
 def read_chapter(path: Path) -> Chapter:

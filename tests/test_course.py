@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import itertools
 import json
 import re
 import sys
@@ -42,6 +43,13 @@ def names_stored(source: str) -> set[str]:
     return stored | {n.name for n in nodes if isinstance(n, ast.FunctionDef)}
 
 
+def as_shown(cell) -> tuple[str, list]:
+    """Text and outputs of a cell in an edition without directives."""
+    if cell.cell_type == "markdown":
+        return plain(cell.source), []
+    return cell.source, cell.outputs
+
+
 def code_above(chapter, label: str) -> str:
     """The chapter's code up to an exercise, with the solutions of those before it."""
     lines = []
@@ -65,7 +73,7 @@ class TestExercises:
         assert exercise.level
 
     def test_checks_and_data_are_of_the_same_exercises(self):
-        assert set(self_checks.CHECKS) == set(exercise_data()) >= set(EXERCISES)
+        assert set(self_checks.CHECKS) == set(exercise_data()) == set(EXERCISES)
 
     @each_exercise
     def test_asks_for_what_the_check_reads(self, label):
@@ -108,6 +116,12 @@ class TestExercises:
 
 
 class TestReadingChapters:
+    def test_reads_every_notebook_in_the_order_of_the_book(self):
+        assert set(building.chapter_paths()) == set((ROOT / "notebooks").glob("*.ipynb"))
+        names = [chapter.name for chapter in CHAPTERS]
+        assert names[:2] == ["fine_tuning", "aligned_models"]
+        assert names.index("layer_swapping") < names.index("inversion")
+
     @pytest.mark.parametrize(
         ("lines", "message"),
         [
@@ -170,7 +184,8 @@ class TestEditions:
             assert words in everything
         for exercise in chapter.exercises:
             assert exercise.data["answer"].strip() in everything
-            assert all(plain(c.source) in everything for c in exercise.solution if c.outputs)
+            for cell in map(as_shown, exercise.solution):
+                assert cell in map(as_shown, notebook.cells)
 
     @each_chapter
     def test_nbgrader_finds_its_metadata(self, chapter):
@@ -211,6 +226,12 @@ class TestPapers:
         written = papers.plan(plan, CHAPTERS)
         hours, rest = divmod(plan["minutes"], 60)
         assert f"| {hours}:{rest:02d} |" in written
+
+    def test_plans_follow_the_order_of_the_book(self):
+        order = [chapter.name for chapter in CHAPTERS]
+        for plan in papers.plans().values():
+            places = [order.index(step["chapter"]) for step in plan["steps"]]
+            assert places == sorted(places)
 
     def test_plans_name_exercises_that_exist(self):
         titles = {exercise.title for exercise, _ in EXERCISES.values()}
@@ -287,12 +308,26 @@ class TestSetupCell:
         assert code[1].outputs[0].execution_count == 2
 
 
+def pictures_of(path: Path) -> list[str]:
+    """Targets of the pictures that a notebook's text shows."""
+    cells = nbformat.read(path, as_version=4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
+
+
 def test_the_kit_is_written_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(building, "chapters", lambda: CHAPTERS)
     building.build(tmp_path / "kit")
     names = {chapter.name for chapter in CHAPTERS}
+    with_picture = {c.name for c in CHAPTERS if "](../book/assets/" in c.cells[0].source}
+    assert len(with_picture) >= 7
     for edition in ("student", "instructor", "lab"):
-        assert {path.stem for path in (tmp_path / "kit" / edition).glob("*.ipynb")} == names
+        folder = tmp_path / "kit" / edition
+        assert {path.stem for path in folder.glob("*.ipynb")} == names
+        shown = {path.stem: pictures_of(path) for path in folder.glob("*.ipynb")}
+        assert {name for name, pictures in shown.items() if pictures} >= with_picture
+        for picture in itertools.chain(*shown.values()):
+            assert (folder / picture).is_file(), f"{edition}: {picture} is not beside it"
     plans = {path.name for path in (tmp_path / "kit" / "instructor").glob("plan_*.md")}
     assert plans == {"plan_two_hours.md", "plan_one_day.md", "plan_four_weeks.md"}
     for name in ("rubric.md", "projects.md", "quizzes.md", "README.md"):
