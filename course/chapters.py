@@ -100,6 +100,13 @@ class Chapter:
         return self.cells[0].source.splitlines()[0].removeprefix("# ").strip()
 
     @property
+    def closing(self) -> str:
+        """Text of the summary, which may stand in several cells."""
+        texts = [cell.source for cell in self.cells if cell.cell_type == "markdown"]
+        start = next(i for i, text in enumerate(texts) if text.startswith("## Summary"))
+        return "\n\n".join(texts[start:])
+
+    @property
     def run_time(self) -> str:
         """As the chapter's box says it."""
         found = re.search(r"\*\*Run time\.\*\*\s*(.+?)\n", self.cells[0].source)

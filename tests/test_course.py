@@ -43,6 +43,12 @@ def names_stored(source: str) -> set[str]:
     return stored | {n.name for n in nodes if isinstance(n, ast.FunctionDef)}
 
 
+def names_read(source: str) -> set[str]:
+    """Variables that code reads."""
+    nodes = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)]
+    return {n.id for n in nodes if isinstance(n.ctx, ast.Load)}
+
+
 def as_shown(cell) -> tuple[str, list]:
     """Text and outputs of a cell in an edition without directives."""
     if cell.cell_type == "markdown":
@@ -85,9 +91,19 @@ class TestExercises:
     def test_the_answer_sets_what_is_asked_for_from_what_is_there(self, label):
         exercise, chapter = EXERCISES[label]
         assert set(exercise.data["asks"]) <= names_stored(exercise.answer)
-        read = {n.id for n in ast.walk(ast.parse(exercise.data["answer"])) if hasattr(n, "id")}
+        read = names_read(exercise.data["answer"])
         there = names_stored(code_above(chapter, label) + "\n" + exercise.answer)
         assert read <= there | set(dir(builtins))
+
+    @each_exercise
+    def test_an_answer_takes_no_name_that_is_read_below(self, label):
+        exercise, chapter = EXERCISES[label]
+        for piece in chapter.pieces[chapter.pieces.index(exercise) + 1 :]:
+            if hasattr(piece, "label"):
+                read = set(self_checks.given_to(piece.label)) | names_read(piece.answer)
+            else:
+                read = names_read(piece.source) if piece.cell_type == "code" else set()
+            assert not set(exercise.data["asks"]) & read, piece
 
     @each_exercise
     def test_the_check_fails_on_the_starter(self, label):
@@ -264,6 +280,8 @@ class TestSlides:
         deck = slides.deck(chapter)
         assert deck.count("<h2>Claim</h2>") == sum(len(boxes(c, "claim")) for c in chapter.cells)
         assert deck.count("<h2>Predict</h2>") == sum(map(is_prediction, chapter.cells))
+        summary = re.search(r"<h2>Summary</h2>.*?</section>", deck, re.DOTALL)
+        assert summary[0].count("<li>") >= 3
         images = re.findall(r'<img src="([^"]{5})[^>]*alt="([^"]*)"', deck)
         assert images
         assert all(source == "data:" and len(alt) >= 20 for source, alt in images)
