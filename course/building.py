@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from nbformat import NotebookNode
 
 from course import editions, papers, slides
 from course.chapters import Chapter, chapter_paths, read_chapter
-from course.plain import ROOT
+from course.plain import PICTURES, ROOT
 
 OUT = ROOT / "course" / "_build"
 HERE = Path(__file__).resolve().parent
@@ -62,6 +63,14 @@ def write_edition(
     for chapter in chosen:
         text = nbformat.writes(edition(chapter))
         (folder / f"{chapter.name}.ipynb").write_text(text, encoding="utf-8")
+        _copy_pictures(text, folder / PICTURES)
+
+
+def _copy_pictures(text: str, folder: Path) -> None:
+    """Put beside a notebook what its text shows of the book's pictures."""
+    for name in re.findall(rf"\]\({PICTURES}/([^)]+)\)", text):
+        folder.mkdir(exist_ok=True)
+        shutil.copyfile(ROOT / "book" / "assets" / name, folder / name)
 
 
 def run(chapter: Chapter, folder: Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import yaml
 from nbformat import NotebookNode
 
 from course.plain import DIRECTIVE, ROOT
@@ -99,6 +100,13 @@ class Chapter:
         return self.cells[0].source.splitlines()[0].removeprefix("# ").strip()
 
     @property
+    def closing(self) -> str:
+        """Text of the summary, which may stand in several cells."""
+        texts = [cell.source for cell in self.cells if cell.cell_type == "markdown"]
+        start = next(i for i, text in enumerate(texts) if text.startswith("## Summary"))
+        return "\n\n".join(texts[start:])
+
+    @property
     def run_time(self) -> str:
         """As the chapter's box says it."""
         found = re.search(r"\*\*Run time\.\*\*\s*(.+?)\n", self.cells[0].source)
@@ -127,8 +135,10 @@ def exercise_data() -> dict[str, dict[str, Any]]:
 
 
 def chapter_paths() -> list[Path]:
-    """The chapters' notebooks."""
-    return sorted((ROOT / "notebooks").glob("*.ipynb"))
+    """The chapters' notebooks, in the order of the book."""
+    contents = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
+    files = [entry["file"] for part in contents["parts"] for entry in part["chapters"]]
+    return [ROOT / f"{file}.ipynb" for file in files if file.startswith("notebooks/")]
 
 
 def read_chapter(path: Path) -> Chapter:

@@ -42,9 +42,10 @@ def plan(plan: Mapping[str, Any], chapters: Sequence[Chapter]) -> str:
         start = end
     lines += [
         "",
-        "Before the lab: `make course`, hand out `student/`, and run each chapter once on the ",
+        "Before the lab: `make course`, hand out `student/` with `tests/` beside it, and run each "
+        "chapter once on the slowest laptop. The solutions and the expected answers are in "
+        "`instructor/`.",
     ]
-    lines[-1] += "slowest laptop. The solutions and the expected answers are in `instructor/`."
     used = dict.fromkeys(step["chapter"] for step in plan["steps"])
     lines += ["", "## What goes wrong in heads", ""]
     for chapter in (c for name in used for c in chapters if c.name == name):

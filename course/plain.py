@@ -16,17 +16,21 @@ _ROLE = re.compile(r"\{(?P<name>[\w:+-]+)\}`(?P<text>[^`]+)`")
 _NAMED = re.compile(r"(?P<text>.+?)\s*<(?P<target>[^>]+)>$", re.DOTALL)
 _LIVE = re.compile(r"<live-models\b.*?</live-models>\n*", re.DOTALL)
 _TARGET = re.compile(r"^\([\w:-]+\)=\n?", re.MULTILINE)
+_PICTURE = re.compile(r"(?<=\]\()\.\./book/assets/")
 _EQUATION_LABEL = re.compile(r"^(\$\$)[ \t]*\([\w:-]+\)[ \t]*$", re.MULTILINE)
+
+PICTURES = "pictures"
+"""Folder beside an edition's notebooks, for the pictures that their text shows."""
 
 
 def plain(text: str, *, keep_boxes: bool = False) -> str:
-    """Resolve roles and targets, and turn boxes into quotations with a title.
+    """Resolve roles and targets, turn boxes into quotations with a title, point at `PICTURES`.
 
     Args:
         text: Markdown of a chapter.
         keep_boxes: Leave the boxes to jupyterlab-myst, which draws them.
     """
-    text = _LIVE.sub("", text)
+    text = _PICTURE.sub(f"{PICTURES}/", _LIVE.sub("", text))
     text = _TARGET.sub("", _EQUATION_LABEL.sub(r"\1", text))
     text = _ROLE.sub(_role, text)
     return (text if keep_boxes else DIRECTIVE.sub(_box, text)).strip()

@@ -38,10 +38,13 @@ def _slides(chapter: Chapter) -> Iterator[str]:
         if isinstance(piece, Exercise):
             text = f"## Exercise: {piece.title}\n\n{piece.text}\n\n{piece.data['minutes']} minutes"
             yield _markdown(text)
+        elif piece.source.startswith("## Summary"):
+            break
         elif piece.cell_type == "code":
             yield from _figures(piece)
         else:
             yield from _text_slides(piece)
+    yield _markdown(chapter.closing)
     discussion = "\n".join(f"- {question}" for question in chapter.data["discussion"])
     yield _markdown(f"## For discussion\n\n{discussion}")
 
@@ -49,15 +52,13 @@ def _slides(chapter: Chapter) -> Iterator[str]:
 def _text_slides(cell: NotebookNode) -> Iterator[str]:
     """A slide for a heading, for each prediction, and for each claim."""
     heading = re.search(r"^## (.+)$", cell.source, re.MULTILINE)
-    if heading and heading[1] not in ("Exercises", "Summary"):
+    if heading and heading[1] != "Exercises":
         yield _markdown(f"## {heading[1]}")
     if is_prediction(cell):
         found = next(m for m in DIRECTIVE.finditer(cell.source) if m["title"].strip() == "Predict")
         yield _markdown(f"## Predict\n\n{found['body']}")
     for claim in boxes(cell, "claim"):
         yield _markdown(f"## Claim\n\n{claim}")
-    if cell.source.startswith("## Summary"):
-        yield _markdown(cell.source)
 
 
 def _figures(cell: NotebookNode) -> Iterator[str]:

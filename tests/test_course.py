@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import itertools
 import json
 import re
 import sys
@@ -42,6 +43,19 @@ def names_stored(source: str) -> set[str]:
     return stored | {n.name for n in nodes if isinstance(n, ast.FunctionDef)}
 
 
+def names_read(source: str) -> set[str]:
+    """Variables that code reads."""
+    nodes = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)]
+    return {n.id for n in nodes if isinstance(n.ctx, ast.Load)}
+
+
+def as_shown(cell) -> tuple[str, list]:
+    """Text and outputs of a cell in an edition without directives."""
+    if cell.cell_type == "markdown":
+        return plain(cell.source), []
+    return cell.source, cell.outputs
+
+
 def code_above(chapter, label: str) -> str:
     """The chapter's code up to an exercise, with the solutions of those before it."""
     lines = []
@@ -65,7 +79,7 @@ class TestExercises:
         assert exercise.level
 
     def test_checks_and_data_are_of_the_same_exercises(self):
-        assert set(self_checks.CHECKS) == set(exercise_data()) >= set(EXERCISES)
+        assert set(self_checks.CHECKS) == set(exercise_data()) == set(EXERCISES)
 
     @each_exercise
     def test_asks_for_what_the_check_reads(self, label):
@@ -77,9 +91,19 @@ class TestExercises:
     def test_the_answer_sets_what_is_asked_for_from_what_is_there(self, label):
         exercise, chapter = EXERCISES[label]
         assert set(exercise.data["asks"]) <= names_stored(exercise.answer)
-        read = {n.id for n in ast.walk(ast.parse(exercise.data["answer"])) if hasattr(n, "id")}
+        read = names_read(exercise.data["answer"])
         there = names_stored(code_above(chapter, label) + "\n" + exercise.answer)
         assert read <= there | set(dir(builtins))
+
+    @each_exercise
+    def test_an_answer_takes_no_name_that_is_read_below(self, label):
+        exercise, chapter = EXERCISES[label]
+        for piece in chapter.pieces[chapter.pieces.index(exercise) + 1 :]:
+            if hasattr(piece, "label"):
+                read = set(self_checks.given_to(piece.label)) | names_read(piece.answer)
+            else:
+                read = names_read(piece.source) if piece.cell_type == "code" else set()
+            assert not set(exercise.data["asks"]) & read, piece
 
     @each_exercise
     def test_the_check_fails_on_the_starter(self, label):
@@ -108,6 +132,12 @@ class TestExercises:
 
 
 class TestReadingChapters:
+    def test_reads_every_notebook_in_the_order_of_the_book(self):
+        assert set(building.chapter_paths()) == set((ROOT / "notebooks").glob("*.ipynb"))
+        names = [chapter.name for chapter in CHAPTERS]
+        assert names[:2] == ["fine_tuning", "aligned_models"]
+        assert names.index("layer_swapping") < names.index("inversion")
+
     @pytest.mark.parametrize(
         ("lines", "message"),
         [
@@ -170,7 +200,8 @@ class TestEditions:
             assert words in everything
         for exercise in chapter.exercises:
             assert exercise.data["answer"].strip() in everything
-            assert all(plain(c.source) in everything for c in exercise.solution if c.outputs)
+            for cell in map(as_shown, exercise.solution):
+                assert cell in map(as_shown, notebook.cells)
 
     @each_chapter
     def test_nbgrader_finds_its_metadata(self, chapter):
@@ -212,6 +243,12 @@ class TestPapers:
         hours, rest = divmod(plan["minutes"], 60)
         assert f"| {hours}:{rest:02d} |" in written
 
+    def test_plans_follow_the_order_of_the_book(self):
+        order = [chapter.name for chapter in CHAPTERS]
+        for plan in papers.plans().values():
+            places = [order.index(step["chapter"]) for step in plan["steps"]]
+            assert places == sorted(places)
+
     def test_plans_name_exercises_that_exist(self):
         titles = {exercise.title for exercise, _ in EXERCISES.values()}
         for plan in papers.plans().values():
@@ -243,6 +280,8 @@ class TestSlides:
         deck = slides.deck(chapter)
         assert deck.count("<h2>Claim</h2>") == sum(len(boxes(c, "claim")) for c in chapter.cells)
         assert deck.count("<h2>Predict</h2>") == sum(map(is_prediction, chapter.cells))
+        summary = re.search(r"<h2>Summary</h2>.*?</section>", deck, re.DOTALL)
+        assert summary[0].count("<li>") >= 3
         images = re.findall(r'<img src="([^"]{5})[^>]*alt="([^"]*)"', deck)
         assert images
         assert all(source == "data:" and len(alt) >= 20 for source, alt in images)
@@ -287,12 +326,26 @@ class TestSetupCell:
         assert code[1].outputs[0].execution_count == 2
 
 
+def pictures_of(path: Path) -> list[str]:
+    """Targets of the pictures that a notebook's text shows."""
+    cells = nbformat.read(path, as_version=4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
+
+
 def test_the_kit_is_written_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(building, "chapters", lambda: CHAPTERS)
     building.build(tmp_path / "kit")
     names = {chapter.name for chapter in CHAPTERS}
+    with_picture = {c.name for c in CHAPTERS if "](../book/assets/" in c.cells[0].source}
+    assert len(with_picture) >= 7
     for edition in ("student", "instructor", "lab"):
-        assert {path.stem for path in (tmp_path / "kit" / edition).glob("*.ipynb")} == names
+        folder = tmp_path / "kit" / edition
+        assert {path.stem for path in folder.glob("*.ipynb")} == names
+        shown = {path.stem: pictures_of(path) for path in folder.glob("*.ipynb")}
+        assert {name for name, pictures in shown.items() if pictures} >= with_picture
+        for picture in itertools.chain(*shown.values()):
+            assert (folder / picture).is_file(), f"{edition}: {picture} is not beside it"
     plans = {path.name for path in (tmp_path / "kit" / "instructor").glob("plan_*.md")}
     assert plans == {"plan_two_hours.md", "plan_one_day.md", "plan_four_weeks.md"}
     for name in ("rubric.md", "projects.md", "quizzes.md", "README.md"):

@@ -62,19 +62,20 @@ def without_eyes(kept_without_eyes, *, own, compared, parent_found, NEAR, DISTAN
         near(count, expected, f"kept_without_eyes[{name!r}]", within=0, hint=hint)
 
 
-def threshold(kept, *, parent_found, surveys, NEAR, DISTANT):
+def threshold(kept_at, *, parent_found, surveys, second, PARENT, NEAR, DISTANT):
     """The share of kept channels at several rates."""
-    require(len(kept) >= 3, "kept needs at least three rates")
-    require(min(kept) <= 0.5 and max(kept) >= 0.95, "kept has to reach from 0.5 to 0.95")
-    for rate, shares in kept.items():
-        found = numbers(shares, f"kept[{rate}]", (NEAR, DISTANT))
+    require(len(kept_at) >= 3, "kept_at needs at least three rates")
+    require(min(kept_at) <= 0.5 and max(kept_at) >= 0.95, "kept_at has to reach from 0.5 to 0.95")
+    compared = {NEAR: surveys[NEAR], DISTANT: surveys[DISTANT], PARENT: second}
+    for rate, shares in kept_at.items():
+        found = numbers(shares, f"kept_at[{rate}]", compared)
         own = parent_found.localized(min_rate=rate)
         is_own = own != channels.NO_REGION
-        for name in (NEAR, DISTANT):
-            others = surveys[name].found.localized(min_rate=rate)
+        for name, survey in compared.items():
+            others = survey.found.localized(min_rate=rate)
             share = float((own == others)[is_own].mean())
-            hint = "of the parent's localized channels, those with the same region in the child"
-            near(found[name], share, f"kept[{rate}][{name!r}]", within=0.01, hint=hint)
+            hint = "of the parent's localized channels, those with the same region in the other"
+            near(found[name], share, f"kept_at[{rate}][{name!r}]", within=0.01, hint=hint)
 
 
 def level(kept_at, *, VIEWS, ranks):
