@@ -184,4 +184,4 @@ class TestClaims:
 
     def test_outcomes_are_counted(self):
         claims = [claims_table.read_claim(f"{o}: it") for o in ("holds", "holds", "not decided")]
-        assert claims_table.tally(claims) == "2 holds, 1 not decided"
+        assert claims_table.tally(claims) == "2 hold, 1 are not decided"

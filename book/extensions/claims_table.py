@@ -19,7 +19,12 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 FOLDER = "notebooks/"
-OUTCOMES = ("holds", "does not hold", "not decided", "not measured")
+OUTCOMES = {  # as a claim says it, and as many do
+    "holds": "hold",
+    "does not hold": "do not hold",
+    "not decided": "are not decided",
+    "not measured": "are not measured",
+}
 HEADINGS = ("claim", "outcome", "measured", "over")
 _LINE = re.compile(rf"({'|'.join(OUTCOMES)}): (.+)")
 _UNIT = re.compile(r", over (seeds|images|channels|trainings|pictures)$")
@@ -61,7 +66,7 @@ def claims_in(path: Path) -> list[Claim]:
 def tally(claims: Iterable[Claim]) -> str:
     """How many came out how, in words."""
     counts = Counter(claim.outcome for claim in claims)
-    return ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome])
+    return ", ".join(f"{counts[one]} {many}" for one, many in OUTCOMES.items() if counts[one])
 
 
 class ClaimsDirective(SphinxDirective):
@@ -80,7 +85,7 @@ class ClaimsDirective(SphinxDirective):
             if claims:
                 every += claims
                 written += [_heading(name, claims), _table(claims)]
-        total = nodes.paragraph(text=f"In all {len(every)} claims: {tally(every)}.")
+        total = nodes.paragraph(text=f"Of all {len(every)} claims {tally(every)}.")
         return [total] if "total" in self.options else [total, *written]
 
 
