@@ -473,7 +473,8 @@ def test_code_that_imports_is_folded():
 
 def test_intervals_are_marked_where_they_stand():
     cells = [cell for page in PAGES for cell in soup_of(page).select("article td")]
-    intervals = [cell for cell in cells if re.match(r"-?[\d.]+ \[-?\d", cell.get_text().strip())]
+    whole = r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\]"
+    intervals = [cell for cell in cells if re.fullmatch(whole, cell.get_text().strip())]
     assert len(intervals) > 20
     assert all(cell.get("class") == ["interval"] for cell in intervals), intervals
 
