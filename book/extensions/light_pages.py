@@ -106,6 +106,12 @@ def mark_cells(soup: BeautifulSoup) -> None:
                 cell["class"] = "zero"
 
 
+def name_toggles(soup: BeautifulSoup) -> None:
+    """Name what opens a branch of the contents, for those who hear the page."""
+    for summary in soup.select("summary:has(> .toctree-toggle)"):
+        summary["aria-label"] = "Show the pages below"
+
+
 def drop_unneeded(soup: BeautifulSoup, page: Path) -> None:
     """Leave out scripts that the page does not use, and repeated viewports."""
     for script in soup.find_all("script"):
@@ -145,6 +151,7 @@ def lighten_page(page: Path, site: Path, root_of_404: str) -> bool:
     """Rewrite one page, and tell whether it has live models."""
     soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
     root = root_of_404 if page.stem == "404" else str(soup.html["data-content_root"])
+    name_toggles(soup)
     drop_unneeded(soup, page)
     add_notes(soup, page)
     fold_asides(soup)
