@@ -44,10 +44,11 @@ def purge_styles(site: Path) -> None:
 
 
 def icons_in(static: Path) -> Iterator[int]:
-    """Give the code points of all icons that style sheets name."""
+    """Give the code points of all icons that style sheets name, by number or as they are."""
     for sheet in static.rglob("*.css"):
-        for code in ICON_PATTERN.findall(sheet.read_text(encoding="utf-8")):
-            yield int(code, 16)
+        text = sheet.read_text(encoding="utf-8")
+        yield from (int(code, 16) for code in ICON_PATTERN.findall(text))
+        yield from (ord(letter) for letter in set(text) if "\ue000" <= letter <= "\uf8ff")
 
 
 def shrink_icon_fonts(static: Path) -> None:
