@@ -24,6 +24,13 @@ class Estimate:
     high: float
     num_samples: int
 
+    @property
+    def is_positive(self) -> bool | None:
+        """Whether the interval lies above zero (True) or below it (False); None if it holds it."""
+        if self.low > 0:
+            return True
+        return False if self.high < 0 else None
+
     def __format__(self, spec: str) -> str:
         """Write as `mean [low, high]`, each number with a `spec` such as .3f (the default)."""
         spec = f"z{spec or '.3f'}"  # z: no minus sign before what rounds to zero

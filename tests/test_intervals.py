@@ -74,3 +74,9 @@ def test_intervals_of_a_correlation_have_the_width_of_fishers():
 def test_a_correlation_needs_numbers_that_vary(first, second):
     with pytest.raises(ValueError, match="three or more, not all equal"):
         correlation(first, second)
+
+
+def test_an_estimate_is_positive_negative_or_neither():
+    sides = ((0.1, 0.3), (-0.3, -0.1), (-0.1, 0.1))
+    values = [Estimate(0.0, low, high, 8).is_positive for low, high in sides]
+    assert values == [True, False, None]
