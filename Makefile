@@ -16,6 +16,9 @@ NODE_STAMP := live/node_modules/.installed
 JUPYTER_BOOK = $(BIN)/jupyter-book build . --all --quiet -W --keep-going -n \
 	--toc book/_toc.yml --config _config.yml --path-output book
 PYTEST = $(BIN)/python -m pytest
+# These read the built site.
+PAGE_TESTS = tests/test_pages.py tests/test_live_pages.py tests/test_pdf.py
+NO_PAGE_TESTS = $(addprefix --ignore ,$(PAGE_TESTS))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book test quick lint unit fuzz notebooks portable live site pages pdf models lab course wheelhouse lock clean
@@ -53,7 +56,7 @@ book: setup live ## Run the notebooks that are stale and build the site
 test: setup lint unit notebooks site pages ## Check everything: code, notebooks, strict build, pages
 
 quick: lint ## Lint and the tests that take seconds, within two minutes
-	$(PYTEST) -n $(WORKERS) -m "not slow and not notebooks" --ignore tests/test_pages.py --ignore tests/test_live_pages.py
+	$(PYTEST) -n $(WORKERS) -m "not slow and not notebooks" $(NO_PAGE_TESTS)
 
 lint: setup ## Lint, format, types and the directions of imports
 	$(BIN)/ruff check .
@@ -64,7 +67,7 @@ lint: setup ## Lint, format, types and the directions of imports
 	$(NPM) run check
 
 unit: setup ## Tests of the package, the notebooks' form and the project's files
-	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not notebooks" --ignore tests/test_pages.py --ignore tests/test_live_pages.py
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not notebooks" $(NO_PAGE_TESTS)
 
 notebooks: setup ## Run every notebook again and compare with its stored outputs
 	$(BIN)/python book/run_stale.py --check
@@ -89,7 +92,7 @@ site: setup live ## Build the site, warnings being errors
 	$(JUPYTER_BOOK)
 
 pages: setup ## Look at the built pages in headless Chromium
-	$(PYTEST) -n $(WORKERS) tests/test_pages.py tests/test_live_pages.py
+	$(PYTEST) -n $(WORKERS) $(PAGE_TESTS)
 
 pdf: site ## Print the book as one PDF, with the solutions at its end, into book/_build
 	$(BIN)/python book/make_pdf.py

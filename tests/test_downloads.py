@@ -269,7 +269,7 @@ def test_the_command_line_lists_and_downloads(listed, capsys):
 @pytest.mark.parametrize(
     "text",
     [
-        "[models.a]\nfile = '../a.pkl'",
+        "[models.a]\nfile = '../a.pkl'\nurl = 'http://a'",
         "[models.a]\nurl = 'http://a'",
         "[models.a]\nfile = 'a.pkl'\nkimg = -1",
         "[models.a]\nfile = 'a.pkl'\nsize = 3",

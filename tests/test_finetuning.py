@@ -1,6 +1,7 @@
 """Training: losses against closed forms, augmentation, the trainer, and runs that resume."""
 
 import copy
+import dataclasses
 import json
 import math
 import os
@@ -39,6 +40,7 @@ from sa_helpers.finetuning import (
     shrink,
     widen,
 )
+from sa_helpers.finetuning.presets import PRESETS
 from sa_helpers.networks import (
     Discriminator,
     DiscriminatorConfig,
@@ -563,7 +565,8 @@ class TestSettings:
         assert made == [
             Training(
                 data="clay:human",
-                settings=TrainingSettings(
+                settings=dataclasses.replace(
+                    PRESETS["many"],
                     total_kimg=4.0,
                     is_mirrored=False,
                     ada_target=0.6,
@@ -578,7 +581,7 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("words", "said"),
         [
-            ([], "--total-kimg"),
+            (["--preset", "plenty"], "--preset"),
             (["--total-kimg", "4", "--snapshot-kimg", "0"], "snapshot_kimg is 0"),
             (["--total-kimg", "4", "--parent", "a", "--grow-from", "b"], "at most one"),
             (["--total-kimg", "4", "--parent", "a", "--img-resolution", "8"], "scratch only"),
@@ -653,7 +656,8 @@ class TestRun:
     def test_other_settings_do_not_continue_a_run(self, finished_run, image_folder, capsys):
         arguments = [*run_arguments(finished_run, image_folder), "--learning-rate", "0.1"]
         assert main(arguments) == 1
-        assert "learning_rate: 0.002 there, 0.1 now" in capsys.readouterr().err
+        before = PRESETS["scratch"].learning_rate
+        assert f"learning_rate: {before} there, 0.1 now" in capsys.readouterr().err
 
     @pytest.mark.slow
     def test_a_run_may_grow_longer_only_before_its_learning_rate_falls(
