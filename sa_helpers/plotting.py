@@ -8,6 +8,7 @@ dark theme, in colours that colour-blind readers can tell apart, never by colour
 import io
 import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ _GAP_PX = 4
 _MAX_LEGEND_COLUMNS = 5  # more go into several rows
 _LEGEND_SIZE = 13.0  # in points
 _LEGEND_KEY_EMS = 4.8  # of a line or patch, and of the space around it, beside a label
-_MAX_LEVEL_GROUPS = 7  # more names than these would run into each other below the bars
+_NAME_GAP_PX = 10.0  # between names side by side
 _PX_PER_POINT = _DPI / 72
 _JPEG_OPTIONS = {"quality": 90, "subsampling": 0, "optimize": True}  # sharp edges of text and clay
 
@@ -166,7 +167,7 @@ def bars(
     """Draw groups of bars with their intervals.
 
     Args:
-        groups: Names below the groups, slanted if there are many.
+        groups: Names below the groups, slanted where they would run into each other.
         series: Label to one estimate a group; each series has its colour and hatching.
         y_label: What the estimates are, with the network that measured them.
         x_label: What the groups are.
@@ -188,9 +189,7 @@ def bars(
             error_kw={"ecolor": _INK, "capsize": 4, "elinewidth": 1.5},
             label=label,
         )
-    axes.set_xticks(range(len(groups)), groups)
-    if len(groups) > _MAX_LEVEL_GROUPS:
-        _slant_names(axes)
+    _name_columns(axes, groups)
     _add_legend(figure)
     return figure
 
@@ -214,11 +213,11 @@ def heat_map(
     Args:
         values: A count, a share or a correlation each.
         row_labels: One a row, from the top.
-        column_labels: One a column; slanted if there are many.
+        column_labels: One a column; slanted where they would run into each other.
         y_label: What the rows are.
         x_label: What the columns are.
-        limits: Values of the darkest colours; None takes 0, or as far below zero as above, to the
-            largest value.
+        limits: Values of the darkest colours, and the bar of colours ends in an arrow where there
+            are values beyond; None takes 0, or as far below zero as above, to the largest value.
         spec: Format of the written numbers.
         least_written: Numbers of this size or smaller are not written; so zeros are blank.
 
@@ -237,11 +236,12 @@ def heat_map(
     image = axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
     axes.grid(visible=False)
     axes.set_yticks(range(len(row_labels)), row_labels)
-    axes.set_xticks(range(len(column_labels)), column_labels)
-    if len(column_labels) > _MAX_LEVEL_GROUPS:
-        _slant_names(axes)
     _write_numbers(axes, values, strongest=max(-low, high), spec=spec, least=least_written)
-    figure.colorbar(image, ax=axes, pad=0.02).ax.tick_params(labelsize=13, colors=_INK)
+    ends = {(True, True): "both", (True, False): "min", (False, True): "max"}
+    outside = (np.nanmin(values, initial=low) < low, np.nanmax(values, initial=high) > high)
+    bar = figure.colorbar(image, ax=axes, pad=0.02, extend=ends.get(outside, "neither"))
+    bar.ax.tick_params(labelsize=13, colors=_INK)
+    _name_columns(axes, column_labels)
     return figure
 
 
@@ -261,9 +261,15 @@ def _write_numbers(
             axes.text(column, row, text, ha="center", va="center", fontsize=11, color=colour)
 
 
-def _slant_names(axes: Axes) -> None:
-    for name in axes.get_xticklabels():
-        name.set(rotation=40, ha="right", rotation_mode="anchor")
+def _name_columns(axes: Axes, names: Sequence[str]) -> None:
+    """Write names below the axes: level, or slanted where they would run into each other."""
+    axes.set_xticks(range(len(names)), names)
+    axes.get_figure(root=True).draw_without_rendering()
+    labels = axes.get_xticklabels()
+    places = [label.get_window_extent() for label in labels]
+    if any(b.x0 - a.x1 < _NAME_GAP_PX for a, b in pairwise(places)):
+        for label in labels:
+            label.set(rotation=40, ha="right", rotation_mode="anchor")
 
 
 def _enlarge(

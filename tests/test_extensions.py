@@ -1,5 +1,6 @@
 """What the book's extensions do to numbers, references, code, tables and drawings."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import draw_stylegan2  # noqa: E402
 import folded_code  # noqa: E402
 import light_pages  # noqa: E402
 import page_notes  # noqa: E402
+import verdicts  # noqa: E402
 
 CHAPTERS = sorted((BOOK.parent / "notebooks").glob("*.ipynb"))
 
@@ -185,3 +187,21 @@ class TestClaims:
     def test_outcomes_are_counted(self):
         claims = [claims_table.read_claim(f"{o}: it") for o in ("holds", "holds", "not decided")]
         assert claims_table.tally(claims) == "2 hold, 1 are not decided"
+
+
+class TestVerdicts:
+    PAGE = (BOOK / "counterparts.md").read_text(encoding="utf-8")
+
+    def test_every_row_has_one(self):
+        found = verdicts.verdicts_in(self.PAGE)
+        assert len(found) == len(re.findall(r"^\| (?:Figure|Table) \d+ \|", self.PAGE, re.M))
+        assert set(found) <= set(verdicts.VERDICTS)
+
+    def test_they_are_counted(self):
+        rows = (
+            "| Figure 1 | it | there | **agrees.** So. |",
+            "| Table 2 | a | b | **disagrees.** |",
+        )
+        assert verdicts.verdicts_in("\n".join(rows)) == ["agrees"]  # a verdict has a reason
+        said = verdicts.tally(["agrees", "disagrees", "agrees"])
+        assert said == "Of the papers' 3 figures and tables, 2 agree, 1 disagree."

@@ -202,11 +202,28 @@ def test_bars_stand_side_by_side_with_their_means(estimates):
         assert left + width <= next_left
 
 
-def test_many_names_below_bars_are_slanted(estimates):
-    for count, angle in ((7, 0), (8, 40)):
-        series = {"toon": (estimates * 3)[:count]}
-        (axes,) = plotting.bars([f"model {i}" for i in range(count)], series, y_label="d").axes
-        assert {label.get_rotation() for label in axes.get_xticklabels()} == {angle}
+@pytest.mark.parametrize(
+    ("names", "angle"),
+    [
+        (["human", "toon", "dog"], 0),
+        ([f"model {i}" for i in range(20)], 40),
+        (["human_right", "human_flipped", "parent, other images", "human_unrelated"], 40),
+    ],
+)
+def test_names_below_bars_are_slanted_where_they_would_touch(estimates, names, angle):
+    series = {"toon": [estimates[0]] * len(names)}
+    figure = plotting.bars(names, series, y_label="d")
+    labels = figure.axes[0].get_xticklabels()
+    assert {label.get_rotation() for label in labels} == {angle}
+
+
+@pytest.mark.parametrize(
+    ("limits", "ends"), [((0, 9), "neither"), ((0, 4), "max"), ((2, 9), "min"), ((2, 4), "both")]
+)
+def test_a_heat_map_says_that_values_lie_beyond_its_limits(limits, ends):
+    names = {"row_labels": ["a"], "column_labels": ["b", "c"], "y_label": "d", "x_label": "e"}
+    figure = plotting.heat_map(np.array([[1, 8]]), limits=limits, **names)
+    assert figure.axes[0].images[0].colorbar.extend == ends
 
 
 def test_rows_of_different_shapes_are_refused(images):
