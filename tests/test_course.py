@@ -18,6 +18,7 @@ import self_checks  # noqa: E402
 from course import building, editions, papers, setup_cell, slides  # noqa: E402
 from course.chapters import (  # noqa: E402
     CourseError,
+    Exercise,
     boxes,
     exercise_data,
     is_prediction,
@@ -145,6 +146,17 @@ class TestExercises:
             check({"ours": True, "zipped torch": True})
         with pytest.raises(wrong, match="has to be a number, not a str"):
             check(right | {"pickle": "no"})
+
+
+class TestPredictions:
+    @each_chapter
+    def test_nothing_is_told_before_a_cell_has_run(self, chapter):
+        for index, piece in enumerate(chapter.pieces):
+            if not isinstance(piece, Exercise) and is_prediction(piece):
+                below = piece.source.partition("{admonition} Predict")[2]
+                assert ":class: claim" not in below
+                following = chapter.pieces[index + 1]
+                assert getattr(following, "cell_type", "") == "code", piece.source
 
 
 class TestReadingChapters:
@@ -285,6 +297,7 @@ class TestPapers:
 
     @each_chapter
     def test_every_option_of_a_quiz_has_feedback(self, chapter):
+        assert len(chapter.data["quiz"]) >= 2
         for question in chapter.data["quiz"]:
             assert len(question["options"]) == len(question["feedback"]) >= 3
             assert 0 <= question["right"] < len(question["options"])
