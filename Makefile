@@ -16,8 +16,8 @@ NODE_STAMP := live/node_modules/.installed
 JUPYTER_BOOK = $(BIN)/jupyter-book build . --all --quiet -W --keep-going -n \
 	--toc book/_toc.yml --config _config.yml --path-output book
 PYTEST = $(BIN)/python -m pytest
-# These read the built site.
-PAGE_TESTS = tests/test_pages.py tests/test_live_pages.py tests/test_pdf.py
+# These open Chromium; all but the one of JupyterLab read the built site.
+PAGE_TESTS = tests/test_pages.py tests/test_live_pages.py tests/test_pdf.py tests/test_lab.py
 NO_PAGE_TESTS = $(addprefix --ignore ,$(PAGE_TESTS))
 
 .DEFAULT_GOAL := help
@@ -91,8 +91,8 @@ fuzz: setup ## Open ten thousand mutated checkpoints and report what comes of th
 site: setup live ## Build the site, warnings being errors
 	$(JUPYTER_BOOK)
 
-pages: setup ## Look at the built pages in headless Chromium
-	$(PYTEST) -n $(WORKERS) $(PAGE_TESTS)
+pages: setup ## Look at the built pages, and at two chapters in JupyterLab, in headless Chromium
+	$(PYTEST) -n $(WORKERS) --dist loadgroup $(PAGE_TESTS)
 
 pdf: site ## Print the book as one PDF, with the solutions at its end, into book/_build
 	$(BIN)/python book/make_pdf.py

@@ -64,7 +64,7 @@ def _student_exercise(exercise: Exercise) -> list[NotebookNode]:
     text = (
         f"### Exercise: {exercise.title}\n\n{exercise.text.strip()}\n\n"
         f"About {exercise.data['minutes']} minutes.\n\n"
-        f"<details><summary>Hint</summary>\n\n{hint}\n\n</details>"
+        f"```{{dropdown}} Hint\n{hint}\n```"
     )
     answer = _graded(exercise, exercise.starter, "answer", is_solution=True, points=None)
     check = _graded(exercise, exercise.check, "check", is_solution=False, points=points)

@@ -32,19 +32,20 @@ def plan(plan: Mapping[str, Any], chapters: Sequence[Chapter]) -> str:
     """One plan, minute by minute."""
     titles = {chapter.name: chapter.title for chapter in chapters}
     lines = [f"# {plan['title']}", "", f"For {plan['for']}.", ""]
-    lines += ["| From | To | Chapter | What |", "|---:|---:|---|---|"]
+    lines += ["| From | To | Chapter | What | Cells run for |", "|---:|---:|---|---|---:|"]
     start = 0
     for step in plan["steps"]:
         end = start + step["minutes"]
-        lines.append(
-            f"| {_clock(start)} | {_clock(end)} | {titles[step['chapter']]} | {step['do']} |"
-        )
+        times = f"{_clock(start)} | {_clock(end)}"
+        run = f"{step['cells_run']} min" if "cells_run" in step else ""
+        lines.append(f"| {times} | {titles[step['chapter']]} | {step['do']} | {run} |")
         start = end
     lines += [
         "",
-        "Before the lab: `make course`, hand out `student/` with `tests/` beside it, and run each "
-        "chapter once on the slowest laptop. The solutions and the expected answers are in "
-        "`instructor/`.",
+        "Before the lab: set the laptops up (*Installing* in the README), run `make course`, and "
+        "copy `student/` and `tests/` of `course/_build` side by side to each. There "
+        "`.venv/bin/jupyter lab` opens `student/`. Run each chapter once on the slowest laptop. "
+        "Solutions and expected answers are in `instructor/`, slides in `instructor/slides/`.",
     ]
     used = dict.fromkeys(step["chapter"] for step in plan["steps"])
     lines += ["", "## What goes wrong in heads", ""]

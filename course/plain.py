@@ -14,7 +14,7 @@ DIRECTIVE = re.compile(
 )
 _ROLE = re.compile(r"\{(?P<name>[\w:+-]+)\}`(?P<text>[^`]+)`")
 _NAMED = re.compile(r"(?P<text>.+?)\s*<(?P<target>[^>]+)>$", re.DOTALL)
-_LIVE = re.compile(r"<live-models\b.*?</live-models>\n*", re.DOTALL)
+_LIVE = re.compile(r"<live-models\b[^>]*>(?P<instead>.*?)</live-models>", re.DOTALL)
 _TARGET = re.compile(r"^\([\w:-]+\)=\n?", re.MULTILINE)
 _PICTURE = re.compile(r"(?<=\]\()\.\./book/assets/")
 _EQUATION_LABEL = re.compile(r"^(\$\$)[ \t]*\([\w:-]+\)[ \t]*$", re.MULTILINE)
@@ -24,13 +24,15 @@ PICTURES = "pictures"
 
 
 def plain(text: str, *, keep_boxes: bool = False) -> str:
-    """Resolve roles and targets, turn boxes into quotations with a title, point at `PICTURES`.
+    """Resolve roles and targets, write boxes as quotations or HTML, point at `PICTURES`.
+
+    Of live models, what is said where they cannot run is left.
 
     Args:
         text: Markdown of a chapter.
         keep_boxes: Leave the boxes to jupyterlab-myst, which draws them.
     """
-    text = _PICTURE.sub(f"{PICTURES}/", _LIVE.sub("", text))
+    text = _PICTURE.sub(f"{PICTURES}/", _LIVE.sub(r"\g<instead>", text))
     text = _TARGET.sub("", _EQUATION_LABEL.sub(r"\1", text))
     text = _ROLE.sub(_role, text)
     return (text if keep_boxes else DIRECTIVE.sub(_box, text)).strip()
@@ -38,6 +40,10 @@ def plain(text: str, *, keep_boxes: bool = False) -> str:
 
 def _box(match: re.Match[str]) -> str:
     title = match["title"].strip() or match["name"].capitalize()
+    if match["name"] == "dropdown":
+        # JupyterLab draws no triangle beside it, so the words have to say that it opens.
+        summary = f"<summary>{title} (unfold)</summary>"
+        return f"<details>{summary}\n\n{match['body'].strip()}\n\n</details>"
     lines = f"**{title}.**\n\n{match['body'].strip()}".splitlines()
     return "\n".join(f"> {line}".rstrip() for line in lines)
 

@@ -18,6 +18,7 @@ import self_checks  # noqa: E402
 from course import building, editions, papers, setup_cell, slides  # noqa: E402
 from course.chapters import (  # noqa: E402
     CourseError,
+    Exercise,
     boxes,
     exercise_data,
     is_prediction,
@@ -35,11 +36,12 @@ RUN_FOR_REAL = ("component_reset", "locality")
 
 
 def names_stored(source: str) -> set[str]:
-    """Variables that code sets."""
+    """Variables that code sets, and arguments of its functions."""
     nodes = list(ast.walk(ast.parse(source)))
     stored = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     imports = [n for n in nodes if isinstance(n, ast.Import | ast.ImportFrom)]
     stored |= {a.asname or a.name.partition(".")[0] for node in imports for a in node.names}
+    stored |= {n.arg for n in nodes if isinstance(n, ast.arg)}
     return stored | {n.name for n in nodes if isinstance(n, ast.FunctionDef)}
 
 
@@ -67,6 +69,21 @@ def code_above(chapter, label: str) -> str:
         elif piece.cell_type == "code":
             lines.append(piece.source)
     raise AssertionError(label)
+
+
+def code_by_name(chapter) -> dict[str, str]:
+    """A chapter's code by section, and by exercise; that above the first section has no name."""
+    code, name = {"": ""}, ""
+    for piece in chapter.pieces:
+        if hasattr(piece, "label"):
+            given = "\n".join(self_checks.given_to(piece.label))
+            code[piece.title.rstrip(".")] = f"{piece.answer}\n{given}"
+        elif piece.cell_type == "code":
+            code[name] += f"{piece.source}\n"
+        elif heading := re.findall(r"^## (.+)$", piece.source, re.MULTILINE):
+            name = heading[-1]
+            code[name] = ""
+    return code
 
 
 class TestExercises:
@@ -129,6 +146,17 @@ class TestExercises:
             check({"ours": True, "zipped torch": True})
         with pytest.raises(wrong, match="has to be a number, not a str"):
             check(right | {"pickle": "no"})
+
+
+class TestPredictions:
+    @each_chapter
+    def test_nothing_is_told_before_a_cell_has_run(self, chapter):
+        for index, piece in enumerate(chapter.pieces):
+            if not isinstance(piece, Exercise) and is_prediction(piece):
+                below = piece.source.partition("{admonition} Predict")[2]
+                assert ":class: claim" not in below
+                following = chapter.pieces[index + 1]
+                assert getattr(following, "cell_type", "") == "code", piece.source
 
 
 class TestReadingChapters:
@@ -249,17 +277,27 @@ class TestPapers:
             places = [order.index(step["chapter"]) for step in plan["steps"]]
             assert places == sorted(places)
 
-    def test_plans_name_exercises_that_exist(self):
-        titles = {exercise.title for exercise, _ in EXERCISES.values()}
-        for plan in papers.plans().values():
-            for step in plan["steps"]:
-                for named in re.findall(
-                    r"(?:Exercise|with|corners;|hybrids;) \*([^*]+)\*", step["do"]
-                ):
-                    assert named.rstrip(".") in {title.rstrip(".") for title in titles}
+    @pytest.mark.parametrize("name", papers.plans())
+    def test_plans_name_sections_and_exercises_that_exist(self, name):
+        for step in papers.plans()[name]["steps"]:
+            [chapter] = [c for c in CHAPTERS if c.name == step["chapter"]]
+            named = re.findall(r"\*([^*]+)\*", step["do"])
+            assert set(named) <= set(code_by_name(chapter)), step
+
+    @pytest.mark.parametrize("name", ["aligned_models", "component_reset"])
+    def test_what_the_lab_of_two_hours_runs_needs_nothing_that_it_skips(self, name):
+        [chapter] = [c for c in CHAPTERS if c.name == name]
+        code = code_by_name(chapter)
+        there = names_stored(code.pop("")) | set(dir(builtins))
+        for step in papers.plans()["two_hours"]["steps"]:
+            for named in re.findall(r"\*([^*]+)\*", step["do"]):
+                if step["chapter"] == name:
+                    there |= names_stored(code[named])
+                    assert names_read(code[named]) <= there, named
 
     @each_chapter
     def test_every_option_of_a_quiz_has_feedback(self, chapter):
+        assert len(chapter.data["quiz"]) >= 2
         for question in chapter.data["quiz"]:
             assert len(question["options"]) == len(question["feedback"]) >= 3
             assert 0 <= question["right"] < len(question["options"])
