@@ -189,7 +189,7 @@ def bars(
             error_kw={"ecolor": _INK, "capsize": 4, "elinewidth": 1.5},
             label=label,
         )
-    _name_columns(axes, groups)
+    _name_columns(figure, axes, groups)
     _add_legend(figure)
     return figure
 
@@ -241,7 +241,7 @@ def heat_map(
     outside = (np.nanmin(values, initial=low) < low, np.nanmax(values, initial=high) > high)
     bar = figure.colorbar(image, ax=axes, pad=0.02, extend=ends.get(outside, "neither"))
     bar.ax.tick_params(labelsize=13, colors=_INK)
-    _name_columns(axes, column_labels)
+    _name_columns(figure, axes, column_labels)
     return figure
 
 
@@ -261,10 +261,10 @@ def _write_numbers(
             axes.text(column, row, text, ha="center", va="center", fontsize=11, color=colour)
 
 
-def _name_columns(axes: Axes, names: Sequence[str]) -> None:
+def _name_columns(figure: Figure, axes: Axes, names: Sequence[str]) -> None:
     """Write names below the axes: level, or slanted where they would run into each other."""
     axes.set_xticks(range(len(names)), names)
-    axes.get_figure(root=True).draw_without_rendering()
+    figure.draw_without_rendering()
     labels = axes.get_xticklabels()
     places = [label.get_window_extent() for label in labels]
     if any(b.x0 - a.x1 < _NAME_GAP_PX for a, b in pairwise(places)):
