@@ -44,7 +44,7 @@ def test_images_come_in_the_order_of_their_names_and_labels_are_mentioned(archiv
     assert np.array_equal(np.asarray(data.first(2).array), pictures[:2])
     assert data.description["num_images"] == len(data) == 6
     assert "dataset.json not used" in data.summary
-    assert "7 files found: 6 images used" in data.summary
+    assert "7 files found: 6 used as images" in data.summary
     assert data.array.shape == (6, 16, 16, 3)
 
 

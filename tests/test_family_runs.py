@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from interrupted_tasks import _mean_colours
 from test_runs import data, parent, train
 
@@ -62,6 +63,20 @@ class TestRun:
         before = sorted(shelf.rglob("*"))
         assert open_family(shelf / "runs" / "faces")["faces"].stages
         assert sorted(shelf.rglob("*")) == before
+
+    def test_the_best_stage_opens_with_it(self, shelf, copy):
+        shutil.copy(shelf / "people.safetensors", copy.parent)
+        for best in copy.glob("best.*"):
+            best.unlink()
+        with pytest.raises(CheckpointError, match="keeps no best stage"):
+            _ = open_family(copy)["faces"].best
+        shutil.copy(copy / "snapshots" / "0.016kimg.safetensors", copy / "best.safetensors")
+        models = open_family(copy)
+        (kimg, best), (_, snapshot) = models["faces"].best, models["faces"].snapshots[0]
+        assert kimg == 0.016
+        assert all(map(torch.equal, best.state_dict().values(), snapshot.state_dict().values()))
+        with pytest.raises(CheckpointError, match=r'"people".* in no folder of a run'):
+            _ = models.parent.best
 
     def test_a_moved_parent_is_found_beside_the_run_by_its_digest(self, shelf, copy):
         with pytest.raises(ValueError, match=r"people \(sha256 .*neither at moved/away nor beside"):

@@ -107,7 +107,7 @@ class TestRecord:
         assert row["ada_probability"] == 0
         assert record["distance"]["num_real_images"] == 8
         out = capsys.readouterr().out
-        assert "10 files found: 8 images used, 2 left out" in out
+        assert "10 files found: 8 used as images, 2 left out" in out
         assert "train_sec" not in out
 
     def test_fewer_real_images_than_generated_ones_are_said(self, tmp_path, data):

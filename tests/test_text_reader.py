@@ -4,20 +4,25 @@ open_clip is no part of the locked packages, so a tiny model of its form stands 
 is the arithmetic around it, and what happens where it is missing.
 """
 
+import re
 import sys
 import types
+from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 import torch
 from tiny_networks import tiny_generator
 from torch import nn
 
+from sa_helpers import recognition
 from sa_helpers.editing import channel_effects, channel_sigmas
 from sa_helpers.latents import w_plus_from_seeds
 from sa_helpers.recognition import ReaderUnavailableError, TextReader
 
 MEAN, STD = (0.5, 0.25, 0.0), (0.5, 0.25, 1.0)
+CHAPTER = Path(__file__).parent.parent / "notebooks" / "bring_your_own_models.ipynb"
 COLOURS = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}
 
 
@@ -102,3 +107,15 @@ def test_without_the_package_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "open_clip", None)
     with pytest.raises(ReaderUnavailableError, match="pip install open_clip_torch"):
         TextReader({"warm": ("red", "blue")})
+
+
+@pytest.mark.usefixtures("open_clip")
+def test_what_the_chapter_shows_runs(monkeypatch):
+    text = "\n".join(cell.source for cell in nbformat.read(CHAPTER, as_version=4).cells)
+    (code,) = re.findall(r"```python\n((?:(?!```).)*TextReader\(.*?)```", text, re.DOTALL)
+    monkeypatch.setattr(recognition, "TextReader", lambda prompts: reader(smile=("red", "blue")))
+    parent, child = (tiny_generator({4: 8, 8: 6, 16: 4}, seed=seed) for seed in (0, 1))
+    w_plus = w_plus_from_seeds(parent, range(3), truncation_psi=0.7)
+    shown = {"parent": parent, "child": child, "w_plus": w_plus}
+    exec(code, shown)
+    assert shown["smiling"].shape == (3, 3, 16, 16)

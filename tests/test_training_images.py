@@ -59,7 +59,7 @@ class TestContent:
         assert data.origin["files"] == {
             "found": 9, "used": 1, "left_out": 7, "texts": 1, "hidden": 1
         }  # fmt: skip
-        assert "9 files found: 1 images used, 7 left out" in data.summary
+        assert "9 files found: 1 used as images, 7 left out" in data.summary
         assert str(tmp_path) not in str(data.origin["left_out"])
 
     def test_reasons_come_back_from_the_cache(self, tmp_path):

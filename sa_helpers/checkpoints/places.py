@@ -9,7 +9,7 @@ from sa_helpers.checkpoints.finding import KNOWN
 SHIPPED_MODELS = Path(__file__).parent.parent / "models"
 """Folder of the families that come with the package."""
 
-RUN_MODEL, RUN_STATE, RUN_RECORD = "model", "state.pt", "record.json"
+RUN_MODEL, RUN_BEST, RUN_STATE, RUN_RECORD = "model", "best", "state.pt", "record.json"
 
 
 def find_model(named: str | Path) -> Path:

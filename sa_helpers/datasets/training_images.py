@@ -42,8 +42,8 @@ class TrainingImages:
         if files is None:
             return f"{len(self)} images"
         return (
-            f"{files['found']} files found: {files['used']} images used, {files['left_out']} left "
-            f"out, {files['texts']} texts; {files['hidden']} hidden files or folders not looked at"
+            f"{files['found']} files found: {files['used']} used as images, {files['left_out']} "
+            f"left out, {files['texts']} of text; {files['hidden']} hidden, not looked at"
             + (f"; {labels}" if (labels := self.origin.get("labels", "none")) != "none" else "")
         )
 

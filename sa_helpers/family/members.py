@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sa_helpers import checkpoints
 from sa_helpers.checkpoints import CheckpointError, Description, Kind, LoadedModel
+from sa_helpers.checkpoints.detecting import weights_file
 from sa_helpers.checkpoints.own_format import model_files
+from sa_helpers.checkpoints.places import RUN_BEST
 from sa_helpers.family.listed_readers import ReadersEntry
 from sa_helpers.family.listing import Source
 from sa_helpers.family.opened import opened
@@ -42,7 +44,7 @@ class Member:
         path: Of its file, there or not; of our own format without ending.
         folder: Of what lies beside it, usually of the family.
         source: Where a listed model comes from.
-        snapshots_folder: Of those of its training; None where it is the one that the record names.
+        run: Folder of the run that made it, with the snapshots; None where it lies in none.
         relatives: All models of the family by name, this one among them.
         listed_readers: What reads its images, where a `family.toml` says so.
     """
@@ -52,7 +54,7 @@ class Member:
     path: Path
     folder: Path
     source: Source | None = None
-    snapshots_folder: Path | None = None
+    run: Path | None = None
     relatives: Mapping[str, "Member"] = field(default_factory=dict)
     listed_readers: ReadersEntry | None = None
 
@@ -265,7 +267,8 @@ class Member:
         """
         end_kimg = float(self.record.get("kimg") or "inf")
         named = self.record.get("snapshots", self.name)
-        folder = self.snapshots_folder or (self.folder / "snapshots" / named if named else None)
+        usual = self.folder / "snapshots" / named if named else None
+        folder = self.run / "snapshots" if self.run else usual
         files = folder.glob(f"*{_SNAPSHOT}") if folder else ()
         kept = sorted((_kimg_of(file), file) for file in files)
         return [(kimg, file) for kimg, file in kept if 0 < kimg < end_kimg]
@@ -298,6 +301,30 @@ class Member:
             )
         kimg = float(self.record.get("kimg") or 1.0)
         return [(0.0, self.parent.generator), *self.snapshots, (kimg, self.generator)]
+
+    @property
+    def best(self) -> tuple[float, Generator]:
+        """The stage that was nearest to its images, which a run keeps beside the last.
+
+        It is (kimg, generator), the averaged generator as in `stages`.
+
+        Raises:
+            CheckpointError: The model lies in no run's folder, the run keeps none, or its file is
+                damaged.
+        """
+        if self.run is None:
+            raise CheckpointError(
+                f'"{self.name}" of the family "{self._family}" lies in no folder of a run, which '
+                "alone keeps its best stage. Choose one of its stages."
+            )
+        path = self.run / RUN_BEST
+        if not weights_file(path).is_file():
+            raise CheckpointError(
+                f"The run in '{shown(self.run)}' keeps no best stage: no measured one was nearer "
+                "to its images than what it started from. Choose one of its stages."
+            )
+        loaded = _model(path)
+        return float(loaded.record.get("kimg", "nan")), loaded.generator
 
     @property
     def how_to_get(self) -> str:

@@ -135,7 +135,7 @@ def _member(
         path=place.path,
         folder=place.folder,
         source=source,
-        snapshots_folder=place.snapshots,
+        run=place.run,
         relatives=members,
         listed_readers=readers,
     )

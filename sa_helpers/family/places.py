@@ -23,13 +23,13 @@ class Place:
         name: What the model is called there.
         path: Of its file; of our own format without ending.
         folder: In which encoders, surveys and the like of it lie.
-        snapshots: Folder of the snapshots of its training, where it is not the usual one.
+        run: Folder of the run that made it, where it lies in one.
     """
 
     name: str
     path: Path
     folder: Path
-    snapshots: Path | None = None
+    run: Path | None = None
 
     def record(self) -> dict[str, Any]:
         """How the model came about, as far as its file can be asked; of others' formats nothing.
@@ -53,7 +53,7 @@ def place_of(named: str | Path) -> Place:
     path = find_model(named)
     folder = path.parent
     if path.stem == RUN_MODEL and is_run(folder):
-        return Place(folder.resolve().name, folder / RUN_MODEL, folder, folder / "snapshots")
+        return Place(folder.resolve().name, folder / RUN_MODEL, folder, run=folder)
     own, _ = model_files(path)
     return Place(path.stem, path.with_suffix("") if own.is_file() else path, folder)
 

@@ -11,10 +11,11 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from sa_helpers import checkpoints, images, metrics, runtime
+from sa_helpers import images, metrics, runtime
 from sa_helpers.datasets import TrainingImages
 from sa_helpers.finetuning.settings import TrainingSettings
 from sa_helpers.finetuning.trainer import Trainer
+from sa_helpers.finetuning.training import Start
 from sa_helpers.latents import images_from_seeds
 from sa_helpers.networks import Generator
 from sa_helpers.seeds import Drawn, first_seeds
@@ -30,7 +31,7 @@ def child_trainer(parent: Path, data: TrainingImages, *, settings: TrainingSetti
     """A trainer whose networks are a copy of a parent's, ready for the first step.
 
     Args:
-        parent: Model with a discriminator, as `checkpoints.load_model` opens it.
+        parent: Model with a discriminator, named as for `Start`.
         data: Images of the new domain, of the parent's resolution.
         settings: Usually `TrainingSettings.of_a_child(...)`.
 
@@ -38,15 +39,11 @@ def child_trainer(parent: Path, data: TrainingImages, *, settings: TrainingSetti
         CheckpointError: No such model.
         ValueError: A model without discriminator, or images of another resolution.
     """
-    loaded = checkpoints.load_model(parent)
-    if loaded.discriminator is None:
-        raise ValueError(
-            f"{parent} holds no discriminator, which training needs; choose a model that has one."
-        )
+    generator, discriminator, _ = Start(parent=parent).networks(seed=settings.seed)
     device = runtime.default_device()
     return Trainer(
-        generator=loaded.generator,
-        discriminator=loaded.discriminator,
+        generator=generator,
+        discriminator=discriminator,
         data=data,
         settings=settings,
         device=device,

@@ -22,6 +22,7 @@ from typing import Any, Literal
 import numpy as np
 
 from sa_helpers import checkpoints, images, metrics, runtime
+from sa_helpers.checkpoints.places import RUN_BEST, RUN_MODEL, RUN_RECORD, RUN_STATE
 from sa_helpers.datasets import TrainingImages
 from sa_helpers.finetuning.health import warnings_of
 from sa_helpers.finetuning.parts import with_plain_weights
@@ -131,7 +132,7 @@ class Run:
                 self._pause_for(self._save_state)
         self._save_record()  # a stop after the last state may have left an older one
         if runtime.is_first():
-            self._save_model("model")
+            self._save_model(RUN_MODEL)
         runtime.wait_for_all()
         return self.folder / "model.safetensors"
 
@@ -171,7 +172,7 @@ class Run:
         if self._kimg < self.trainer.settings.total_kimg:
             return False
         try:
-            finished = checkpoints.load_model(self.folder / "model").record
+            finished = checkpoints.load_model(self.folder / RUN_MODEL).record
         except checkpoints.CheckpointError:
             return False
         return bool(finished["kimg"] == self._kimg)
@@ -182,7 +183,7 @@ class Run:
 
     @property
     def _state_path(self) -> Path:
-        return self.folder / "state.pt"
+        return self.folder / RUN_STATE
 
     @functools.cached_property
     def _reals(self) -> TrainingImages:
@@ -266,7 +267,7 @@ class Run:
         self.distances.append({"kimg": self._kimg, **scores})
         if runtime.is_first():
             if self._kimg > 0 and self.distances[-1] == min(self.distances, key=_distance):
-                self._save_model("best")
+                self._save_model(RUN_BEST)
             sheet = sample_sheet(generator, dtype=dtype)
             images.write_image(self.folder / "sheets" / f"{self._kimg:07.1f}.jpg", sheet)
         self._tell("measured", self.distances[-1])
@@ -298,7 +299,7 @@ class Run:
         if not runtime.is_first():
             return
         record = json.dumps(self.record, indent=1, ensure_ascii=False) + "\n"
-        with runtime.replacing(self.folder / "record.json") as file:
+        with runtime.replacing(self.folder / RUN_RECORD) as file:
             # A name of a file may hold what is no text; JSON writes it with a backslash as well.
             file.write(record.encode(errors="backslashreplace"))
 

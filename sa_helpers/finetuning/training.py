@@ -83,7 +83,8 @@ class Start:
         loaded = checkpoints.load_model(path)
         if loaded.discriminator is None:
             raise ValueError(
-                f"{path} holds no discriminator, which training needs; choose a model that has one."
+                f"{self.model} holds no discriminator, which training needs. Choose a model that "
+                f"has one: a run's, or of the shipped ones {' or '.join(_trainable())}."
             )
         networks = (loaded.generator, loaded.discriminator)
         if self.grow_from is not None:
@@ -104,6 +105,12 @@ class Start:
             "parent": loaded.record.get("parent"),
         }
         return *networks, origin
+
+
+def _trainable() -> list[str]:
+    """Names of the shipped models that training can start from."""
+    models = checkpoints.shipped_models()
+    return [name for name, path in models.items() if checkpoints.describe(path).discriminator]
 
 
 @dataclass(frozen=True, kw_only=True)
