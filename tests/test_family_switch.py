@@ -60,6 +60,7 @@ CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
     "morphing": Run(
         10, "NUM_STEPS, SETTINGS = 4, InversionSettings(num_steps=4, num_candidates=8)"
     ),
+    "arithmetic": Run(17, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
     "layer_swapping": Run(
         12,
         "SHOWN_SEEDS, SEEDS, NUM_FEW = range(3), range(1000, 1004), 3\n"

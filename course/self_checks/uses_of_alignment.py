@@ -7,7 +7,7 @@ from sklearn.linear_model import LinearRegression
 import sa_helpers as sa
 from sa_helpers import morphing
 from sa_helpers.alignment import image_changes
-from sa_helpers.blending import weight_change
+from sa_helpers.blending import COMPONENTS, add_changes, component_of, weight_change
 from sa_helpers.inversion import ENCODERS
 from sa_helpers.translation import TRANSLATORS
 
@@ -191,3 +191,52 @@ def eyes_mouth(for_mouth, ratio_of_mouth, ratio_of_eyes, *, chosen, names, share
     mouth, eyes = number(ratio_of_mouth, "ratio_of_mouth"), number(ratio_of_eyes, "ratio_of_eyes")
     require(mouth > eyes, "the channels of the mouth should change the mouth more: mouth to rest")
     require(eyes > 1, "ratio_of_eyes is that of the mouth to the rest, in what the eyes' change")
+
+
+def into_the_corner(corner, right, *, plain, change, models, parent, by):
+    """A toon with two changes added, and how far its eyes moved to the right."""
+    down = models["human_down"].generator
+    expected = add_changes(plain["toon"], (*change, (down, 1.0), (parent, -1.0)))
+    _require_same_weights(corner, expected, "corner has to be the toon plus both changes, once")
+    alone = number(by["toon"][0], "the toon's eyes")
+    hint = "the column of the eyes in its pictures minus that in the toon's, of the same seeds"
+    near(right, 0.9 * alone, "right", within=0.25 * alone, hint=hint)
+
+
+def which_part_moves(moved_by, *, plain, change, models, pictures, columns_of, SEEDS, PSI):
+    """Pixels by which each component of the change moves the toon's eyes."""
+    found = numbers(moved_by, "moved_by", COMPONENTS)
+    reader = models["toon"].readers
+    start = columns_of(pictures["toon", "own"], reader)[0]
+    for part in ("conv", "torgb"):
+        model = add_changes(
+            plain["toon"],
+            change,
+            share_of=lambda name, part=part: float(component_of(name) == part),
+        )
+        images = sa.images_from_seeds(model, SEEDS, truncation_psi=PSI).clamp(-1, 1)
+        expected = number(columns_of(images, reader)[0] - start, part)
+        hint = "the share is 1 for the weights of this component, 0 for all others"
+        near(found[part], expected, f"moved_by[{part!r}]", within=1.5, hint=hint)
+
+
+def as_dog_to_cat(analogies, *, plain, parent):
+    """The dog and the cat made toons, and the toon moved as the dog was to be a cat."""
+    toon, dog, cat = (plain[name] for name in ("toon", "dog", "cat"))
+    to_toon = (toon, 1.0), (parent, -1.0)
+    wanted = {
+        "dog": add_changes(dog, to_toon),
+        "cat": add_changes(cat, to_toon),
+        "toon": add_changes(toon, [(cat, 1.0), (dog, -1.0)]),
+    }
+    for name, expected in wanted.items():
+        require(name in analogies, f"analogies has no entry for {name!r}")
+        message = f"analogies[{name!r}] has other weights: end minus beginning, added to the {name}"
+        _require_same_weights(analogies[name], expected, message)
+
+
+def _require_same_weights(model, expected, message):
+    found = model.state_dict()
+    for name, weight in expected.state_dict().items():
+        is_same = name in found and torch.allclose(found[name], weight, rtol=1e-3, atol=1e-5)
+        require(is_same, message)
