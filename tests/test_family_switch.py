@@ -58,9 +58,11 @@ CHAPTERS: dict[str, Run | None] = {  # None: not written for other families yet
     "translation": Run(39, "", names_children=False),
     "zero_shot": Run(26, "", names_children=False),
     "morphing": Run(
-        10, "NUM_STEPS, SETTINGS = 4, InversionSettings(num_steps=4, num_candidates=8)"
+        10,
+        "NUM_STEPS, SETTINGS = 4, InversionSettings(num_steps=4, num_candidates=8)",
+        names_children=False,
     ),
-    "arithmetic": Run(17, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)"),
+    "arithmetic": Run(17, "SHOWN_SEEDS, SEEDS = range(3), range(1000, 1004)", names_children=False),
     "layer_swapping": Run(
         12,
         "SHOWN_SEEDS, SEEDS, NUM_FEW = range(3), range(1000, 1004), 3\n"
