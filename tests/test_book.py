@@ -138,7 +138,7 @@ class TestCounterparts:
     def rows(self) -> dict[str, list[tuple[str, str]]]:
         """Heading of a section to (number, rest of the row)."""
         sections = re.split(r"^## ", PROSE["counterparts"], flags=re.MULTILINE)[1:]
-        pattern = re.compile(r"^\| ((?:Figure|Table) \d+) \|(.*)\|$", re.MULTILINE)
+        pattern = re.compile(r"^\| ((?:Figure|Table) \d+): (.*)\|$", re.MULTILINE)
         return {text.split("\n")[0]: pattern.findall(text) for text in sections}
 
     @pytest.mark.parametrize(

@@ -194,13 +194,13 @@ class TestVerdicts:
 
     def test_every_row_has_one(self):
         found = verdicts.verdicts_in(self.PAGE)
-        assert len(found) == len(re.findall(r"^\| (?:Figure|Table) \d+ \|", self.PAGE, re.M))
+        assert len(found) == len(re.findall(r"^\| (?:Figure|Table) \d+: ", self.PAGE, re.M))
         assert set(found) <= set(verdicts.VERDICTS)
 
     def test_they_are_counted(self):
         rows = (
-            "| Figure 1 | it | there | **agrees.** So. |",
-            "| Table 2 | a | b | **disagrees.** |",
+            "| Figure 1: it | there | **agrees.** So. |",
+            "| Table 2: a | b | **disagrees.** |",
         )
         assert verdicts.verdicts_in("\n".join(rows)) == ["agrees"]  # a verdict has a reason
         said = verdicts.tally(["agrees", "disagrees", "agrees"])

@@ -19,7 +19,7 @@ VERDICTS = {  # as a row says it, and as the sentence does
     "disagrees": "disagree",
     "not decided": "are not decided",
 }
-_ROW = re.compile(r"^\| (?:Figure|Table) \d+ \|.*\| \*\*([a-z ]+)\.\*\* .+ \|$", re.MULTILINE)
+_ROW = re.compile(r"^\| (?:Figure|Table) \d+: .*\| \*\*([a-z ]+)\.\*\* .+ \|$", re.MULTILINE)
 
 
 def verdicts_in(text: str) -> list[str]:
