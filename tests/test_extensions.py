@@ -205,3 +205,16 @@ class TestVerdicts:
         assert verdicts.verdicts_in("\n".join(rows)) == ["agrees"]  # a verdict has a reason
         said = verdicts.tally(["agrees", "disagrees", "agrees"])
         assert said == "Of the papers' 3 figures and tables, 2 agree, 1 disagree."
+
+
+def test_signatures_and_references_have_roles_that_are_known():
+    soup = BeautifulSoup(
+        '<dl><dt class="sig">f(<dl><dd>a</dd><dd>b</dd></dl>)</dt><dd>Text.</dd></dl>'
+        '<div role="list"><div role="doc-biblioentry">A paper.</div></div>',
+        "html.parser",
+    )
+    light_pages.mend_roles(soup)
+    assert [tag.name for tag in soup.select(".sig-parameters > *")] == ["span", "span"]
+    assert len(soup.find_all("dl")) == 1
+    assert len(soup.find_all("dd")) == 1
+    assert soup.select_one("[role='list'] > [role='listitem']").text == "A paper."

@@ -112,6 +112,20 @@ def name_toggles(soup: BeautifulSoup) -> None:
         summary["aria-label"] = "Show the pages below"
 
 
+def mend_roles(soup: BeautifulSoup) -> None:
+    """Give signatures over several lines, and lists of references, roles that screen readers know.
+
+    Sphinx writes the parameters as a list of definitions without terms, and docutils the references
+    in a role that was withdrawn.
+    """
+    for parameters in soup.select("dt.sig dl"):
+        parameters.name, parameters["class"] = "span", "sig-parameters"
+        for line in parameters.find_all("dd", recursive=False):
+            line.name = "span"
+    for reference in soup.select("[role='doc-biblioentry']"):
+        reference["role"] = "listitem"
+
+
 def drop_unneeded(soup: BeautifulSoup, page: Path) -> None:
     """Leave out scripts that the page does not use, and repeated viewports."""
     for script in soup.find_all("script"):
@@ -152,6 +166,7 @@ def lighten_page(page: Path, site: Path, root_of_404: str) -> bool:
     soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
     root = root_of_404 if page.stem == "404" else str(soup.html["data-content_root"])
     name_toggles(soup)
+    mend_roles(soup)
     drop_unneeded(soup, page)
     add_notes(soup, page)
     fold_asides(soup)
