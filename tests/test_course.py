@@ -32,7 +32,7 @@ each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=[c.name for c in
 each_exercise = pytest.mark.parametrize("label", EXERCISES)
 # Directives, roles, options of boxes, and targets.
 RAW = r"^[`:]{3,}\{|\{[\w:-]+\}`|^:\w+:|^\([\w-]+\)=$"
-RUN_FOR_REAL = ("locality",)
+RUN_FOR_REAL = ("component_reset", "locality")
 
 
 def names_stored(source: str) -> set[str]:

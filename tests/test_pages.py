@@ -638,12 +638,8 @@ def test_page_is_accessible(browser, address, page_name, theme):
     is_reached = "p => p.scrollWidth <= p.clientWidth || p.tabIndex >= 0"  # once scripts have run
     wait_until(page, f"[...document.querySelectorAll('article pre')].every({is_reached})")
     page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text())
-    # What a page is made of is the same in every theme; what it looks like is not.
-    rules = "['wcag2a', 'wcag2aa']" if theme == THEMES[0] else "['color-contrast']"
-    kind = "tag" if theme == THEMES[0] else "rule"
     found = page.evaluate(
-        f"axe.run(document, {{runOnly: {{type: '{kind}', values: {rules}}},"
-        " resultTypes: ['violations']})"
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa'], resultTypes: ['violations']})"
     )
     context.close()
     broken = {v["id"]: [node["html"][:200] for node in v["nodes"]] for v in found["violations"]}
